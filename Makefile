@@ -1,0 +1,74 @@
+# Hunter. `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?= .local
+PYTEST ?= $(BIN)/pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check lint types imports fmt bench bench-dns bench-pipeline demo lock chart clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hunter needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "[1/3] making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.lock setup.cfg $(VENV)/.made
+	@echo "[2/3] installing locked dependencies (requirements.lock)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "[3/3] installing hunter"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "installing locked test dependencies (requirements-dev.lock)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run ## Start everything: PostgreSQL, Valkey, API and worker; Ctrl-C stops, data stays
+	@exec $(BIN)/hunter up
+
+demo: $(VENV)/.run ## See the product work without internet: local name server, sample list, five leads to call
+	@exec $(BIN)/hunter demo
+
+test: $(VENV)/.dev ## Every test, on the real PostgreSQL, Valkey and a real name server
+	@$(PYTEST) $(ARGS)
+
+test-fast: $(VENV)/.dev ## The core's tests only: pure functions, no server
+	@$(PYTEST) tests/core $(ARGS)
+
+lint: $(VENV)/.dev ## ruff and codespell
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell
+
+fmt: $(VENV)/.dev ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## Import contracts of docs/ARCHITECTURE.md
+	@$(BIN)/lint-imports
+
+check: lint types imports test ## Everything CI checks
+
+bench: bench-dns bench-pipeline ## All benchmarks; results in bench/results/
+
+bench-dns: $(VENV)/.dev ## DNS engine beside its peers
+	@$(BIN)/python bench/dns.py
+
+bench-pipeline: $(VENV)/.dev ## Bulk accepted to results committed, cost per stage
+	@$(BIN)/python bench/pipeline.py
+
+lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
+
+clean: ## Remove what was built; the data in .local stays
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -not -path './.local/*' -prune -exec rm -rf {} +

@@ -1,0 +1,270 @@
+"""Every setting, in one frozen dataclass; the only reader of the environment."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hunter.core.errors import Misconfigured
+
+PREFIX = "HUNTER_"
+
+
+class Secret(str):
+    """Text that never shows itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***" if self else "(not set)"
+
+
+def _setting(default: object, help_text: str, parse: Callable[[str], object]) -> Any:  # noqa: ANN401  # dataclasses.field is untyped too
+    return field(default=default, metadata={"help": help_text, "parse": parse})
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"wants a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not low <= value <= high:
+            raise ValueError(f"wants a number of seconds from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"wants one of: {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0", "yes", "no"}:
+        raise ValueError("wants true or false")
+    return text.lower() in {"true", "1", "yes"}
+
+
+def _url(*schemes: str) -> Callable[[str], Secret]:
+    def parse(text: str) -> Secret:
+        if text and urlsplit(text).scheme not in schemes:
+            raise ValueError(f"wants a URL starting {' or '.join(s + '://' for s in schemes)}")
+        return Secret(text)
+
+    return parse
+
+
+def parse_server(text: str) -> tuple[str, int]:
+    """One name server, "192.0.2.1", "192.0.2.1:5353" or "[2001:db8::1]:53", as (address, port).
+
+    Raises ValueError saying what is wrong. A name is refused: resolving it would need a resolver.
+    """
+    host, port = text.strip(), 53
+    if host.startswith("["):
+        host, bracket, rest = host[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is not [address]:port")
+        port_text = rest[1:]
+    elif host.count(":") == 1:
+        host, _, port_text = host.partition(":")
+    else:
+        port_text = ""
+    if port_text:
+        port = _whole(1, 65535)(port_text)
+    try:
+        return str(ipaddress.ip_address(host)), port
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address, address:port or [address]:port") from None
+
+
+def _servers(text: str) -> tuple[tuple[str, int], ...]:
+    return tuple(parse_server(part) for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings. The environment name of a field is HUNTER_ and the field in capitals."""
+
+    environment: str = _setting(
+        "development",
+        "development or production. Production refuses unsafe settings.",
+        _choice("development", "production"),
+    )
+    host: str = _setting("127.0.0.1", "Address the API listens on.", str)
+    port: int = _setting(8000, "Port of the API.", _whole(1, 65535))
+    worker_port: int = _setting(8001, "Port of the worker's probes and metrics.", _whole(1, 65535))
+    database_url: str = _setting(
+        Secret(""),
+        "PostgreSQL, postgresql://user:password@host:port/name. Empty: `hunter up` starts its own.",
+        _url("postgresql", "postgres"),
+    )
+    redis_url: str = _setting(
+        Secret(""),
+        "Redis or Valkey, redis://:password@host:port/0. Empty: `hunter up` starts its own.",
+        _url("redis", "rediss", "unix"),
+    )
+    dns_servers: tuple[tuple[str, int], ...] = _setting(
+        (), "Name servers, ip[:port] separated by commas. Empty: those of resolv.conf.", _servers
+    )
+    dns_max_qps: int = _setting(
+        0,
+        "Questions a second to each name server from each worker process; 0 is no limit.",
+        _whole(0, 1_000_000),
+    )
+    dns_window: int = _setting(
+        10_000,
+        "Most questions in flight per worker process; the engine finds its own window below it.",
+        _whole(1, 30_000),
+    )
+    data_dir: Path = _setting(
+        Path(".local"), "Folder of the embedded servers' data and logs.", Path
+    )
+    log_level: str = _setting(
+        "info",
+        "debug, info, warning, error or critical. debug only in development.",
+        _choice("debug", "info", "warning", "error", "critical"),
+    )
+    admin_key: str = _setting(
+        Secret(""),
+        "Bearer key every API route wants. Empty: open, allowed in development on loopback only.",
+        Secret,
+    )
+    ready_requires_redis: bool = _setting(
+        True, "False: readiness stays 200 with status degraded while Redis is away.", _truth
+    )
+    drain_delay_s: float = _setting(
+        0.0,
+        "Seconds the API goes on accepting after SIGTERM, for load balancers to notice (5 on a cluster).",
+        _seconds(0, 300),
+    )
+    drain_grace_s: float = _setting(
+        25.0, "Seconds a stopping process gives to work under way.", _seconds(0, 600)
+    )
+    allow_test_names: bool = _setting(
+        False,
+        "Accept names under .test, .example and .invalid. Refused in production.",
+        _truth,
+    )
+    db_pool_size: int = _setting(10, "PostgreSQL connections per process.", _whole(2, 500))
+    db_timeout_s: float = _setting(
+        5.0, "Longest wait for a PostgreSQL connection.", _seconds(0.1, 60)
+    )
+    body_max_bytes: int = _setting(
+        64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)
+    )
+    worker_slots: int = _setting(8, "Bulk chunks a worker process works on at once.", _whole(1, 64))
+    interactive_slots: int = _setting(
+        16, "Interactive chunks a worker process works on at once, beside the bulk.", _whole(1, 256)
+    )
+    chunk_size: int = _setting(200, "Domains in one chunk of a bulk job.", _whole(1, 5000))
+    lease_s: float = _setting(20.0, "Lease of a claimed chunk.", _seconds(1, 600))
+    heartbeat_s: float = _setting(
+        5.0, "Time between two heartbeats; below a third of the lease.", _seconds(0.2, 200)
+    )
+    hint_stale_s: float = _setting(
+        10.0, "A hint older than this is given again.", _seconds(0.5, 600)
+    )
+    dispatch_interval_s: float = _setting(
+        0.5, "Time between two looks of the dispatcher.", _seconds(0.05, 60)
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Config:
+        """Settings from the environment; raises Misconfigured listing every bad value at once."""
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, text in sorted(environ.items()):
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else "`hunter config` lists all settings"
+                problems.append(f"{name}: no such setting; {hint}")
+                continue
+            try:
+                values[known[name].name] = known[name].metadata["parse"](text)
+            except ValueError as error:
+                shown = "***" if isinstance(known[name].default, Secret) else repr(text)
+                problems.append(f"{name}={shown}: {error}")
+        if not problems:
+            config = cls(**values)
+            problems = config.faults()
+            if not problems:
+                return config
+        raise Misconfigured("\n".join(problems))
+
+    def faults(self) -> list[str]:
+        """What is wrong with the settings taken together, one line each."""
+        found: list[str] = []
+        if self.heartbeat_s * 3 > self.lease_s:
+            found.append(
+                f"HUNTER_HEARTBEAT_S={self.heartbeat_s:g}: three beats must fit into HUNTER_LEASE_S={self.lease_s:g}"
+            )
+        if not self.admin_key and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            found.append(
+                f"HUNTER_HOST={self.host}: an open API may listen on loopback only; set HUNTER_ADMIN_KEY"
+            )
+        if self.environment == "production":
+            found += self._production_faults()
+        return found
+
+    def _production_faults(self) -> list[str]:
+        found = [
+            f"HUNTER_{name}: production needs it"
+            for name in ("ADMIN_KEY", "DATABASE_URL", "REDIS_URL")
+            if not getattr(self, name.lower())
+        ]
+        if self.admin_key and len(self.admin_key) < 24:
+            found.append("HUNTER_ADMIN_KEY: production wants at least 24 characters")
+        if self.allow_test_names:
+            found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
+        if self.log_level == "debug":
+            found.append("HUNTER_LOG_LEVEL=debug: not in production; use info")
+        return found
+
+    def table(self) -> list[tuple[str, str, str, str]]:
+        """(environment name, value, default, help) of every setting; secrets as ***."""
+        rows = []
+        for f in fields(self):
+            if f.default is MISSING:  # pragma: no cover - every setting has a default
+                continue
+            rows.append(
+                (
+                    PREFIX + f.name.upper(),
+                    _shown(getattr(self, f.name)),
+                    _shown(f.default),
+                    str(f.metadata["help"]),
+                )
+            )
+        return rows
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Secret):
+        return repr(value)
+    if isinstance(value, tuple):
+        return ",".join(f"[{a}]:{p}" if ":" in a else f"{a}:{p}" for a, p in value) or "(not set)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -1,0 +1,71 @@
+"""Every error a caller can meet, as one short tree.
+
+HunterError
+├── InvalidInput        the caller's input is wrong; `errors` names each place
+│   └── InvalidDomain   text that is not a company's domain; `reason` is a code
+├── NotFound            no such thing
+├── Conflict            the same key with another request, or a twin still running
+├── LimitExceeded       too large or too many
+├── Unavailable         a dependency is away; try again after `retry_after_s`
+└── Misconfigured       settings are wrong; every bad one is listed
+"""
+
+from __future__ import annotations
+
+
+class HunterError(Exception):
+    """Hunter could not do this"""
+
+
+class InvalidInput(HunterError):
+    """Invalid request
+
+    `errors` is a tuple of (pointer, detail): a JSON pointer or a place such as "line 7",
+    and what is wrong there with how to put it right.
+    """
+
+    def __init__(self, detail: str, *, errors: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(detail)
+        self.errors = errors
+
+
+class InvalidDomain(InvalidInput):
+    """Not a company domain
+
+    `reason` is one of the codes in `hunter.core.domain.REASONS`.
+    """
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class NotFound(HunterError):
+    """Not found"""
+
+
+class Conflict(HunterError):
+    """Conflict with an earlier request
+
+    `retry_after_s` is set when the earlier request is still running.
+    """
+
+    def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class LimitExceeded(HunterError):
+    """Too large"""
+
+
+class Unavailable(HunterError):
+    """Temporarily unavailable"""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Misconfigured(HunterError):
+    """Settings are wrong"""

@@ -1,0 +1,1 @@
+"""Data files (providers, product tokens, selectors, score rules) and their validated loader."""

@@ -1,0 +1,1 @@
+"""Embedded servers for `make run`, `make demo` and the tests."""

@@ -1,0 +1,1 @@
+"""The DNS engine (one question) and the survey (one domain)."""

@@ -1,0 +1,1 @@
+"""The only package that knows PostgreSQL; all SQL of the program."""

@@ -1,0 +1,1 @@
+"""Jobs in: the arq worker, its supervisor, the dispatcher and the drain."""
