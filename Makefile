@@ -7,7 +7,7 @@ DATA ?= .local
 PYTEST ?= $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check lint types imports fmt bench bench-dns bench-pipeline demo lock chart clean
+.PHONY: help run test test-fast check lint types imports cover fmt bench bench-dns bench-pipeline demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -54,7 +54,11 @@ types: $(VENV)/.dev ## mypy, strict
 imports: $(VENV)/.dev ## Import contracts of docs/ARCHITECTURE.md
 	@$(BIN)/lint-imports
 
-check: lint types imports test ## Everything CI checks
+cover: $(VENV)/.dev ## Branch coverage of the core, which must be complete
+	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest tests/core tests/knowledge -q && $(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --include='hunter/core/*' --fail-under=100
+
+check: lint types imports cover test ## Everything CI checks
 
 bench: bench-dns bench-pipeline ## All benchmarks; results in bench/results/
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from hunter.core.errors import Misconfigured
 
 PREFIX = "HUNTER_"
+_DATA_DIR = Path(".local")
 
 
 class Secret(str):
@@ -24,7 +25,7 @@ class Secret(str):
         return "***" if self else "(not set)"
 
 
-def _setting(default: object, help_text: str, parse: Callable[[str], object]) -> Any:  # noqa: ANN401  # dataclasses.field is untyped too
+def _setting(default: object, help_text: str, parse: Callable[[str], object]) -> Any:
     return field(default=default, metadata={"help": help_text, "parse": parse})
 
 
@@ -136,8 +137,8 @@ class Config:
         "Most questions in flight per worker process; the engine finds its own window below it.",
         _whole(1, 30_000),
     )
-    data_dir: Path = _setting(
-        Path(".local"), "Folder of the embedded servers' data and logs.", Path
+    data_dir: Path = _setting(  # noqa: RUF009  # same call as its neighbours
+        _DATA_DIR, "Folder of the embedded servers' data and logs.", Path
     )
     log_level: str = _setting(
         "info",
