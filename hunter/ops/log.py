@@ -1,0 +1,121 @@
+"""structlog: JSON in the cluster, colours on a terminal; no personal data in either."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from hunter.config import Config
+
+HIDDEN: Final = "***"
+
+#: keys whose value is never written, whatever it is; compared in lower case, "-" as "_"
+PRIVATE_KEYS: Final = frozenset(
+    {
+        "email", "e_mail", "mail", "emails", "contact", "contacts", "contact_emails", "phone",
+        "company", "company_name", "display_name", "first_name", "last_name", "full_name",
+        "api_key", "x_api_key", "admin_key", "authorization", "cookie", "set_cookie", "token",
+        "secret", "password", "pepper", "credentials", "database_url", "redis_url", "dsn",
+        "query", "query_string", "body", "payload", "headers",
+    }
+)  # fmt: skip
+
+_PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    # URL userinfo first: "user:pass@host" would otherwise read as an e-mail address
+    (re.compile(r"(?<=://)[^/\s@]*@"), f"{HIDDEN}@"),
+    (re.compile(r"[^\s@<>\"'(),;:\[\]=]+@[^\s@<>\"'(),;:\[\]=]+\.[^\s@<>\"'(),;:\[\]=]+"), "[email]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?i)\b(x-api-key|api_key|password|token|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;}]+"), rf"\1\2{HIDDEN}"),
+    (re.compile(r"(?<=[\w/])\?[\w%.\[\]-]+=[^\s\"']*"), f"?{HIDDEN}"),
+)  # fmt: skip
+
+_DEEPEST = 6
+
+
+def scrub_text(text: str) -> str:
+    """The text with e-mail addresses, credentials and query strings taken out."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def scrub(value: object, depth: int = 0) -> object:
+    """The value with everything private replaced, by key and by pattern, at any depth."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return scrub_text(value)
+    if depth >= _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): _scrub_item(str(key), each, depth) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [scrub(each, depth + 1) for each in value]
+    return scrub_text(repr(value))
+
+
+def _scrub_item(key: str, value: object, depth: int) -> object:
+    if key.lower().replace("-", "_") in PRIVATE_KEYS:
+        return HIDDEN
+    return scrub(value, depth + 1)
+
+
+def hide_private(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Processor: nothing personal and no credential leaves through a log line.
+
+    Runs after the traceback has become text, so that values inside it are covered too.
+    """
+    return {
+        key: value if key.startswith("_") else _scrub_item(key, value, 0)
+        for key, value in event.items()
+    }
+
+
+def _upper_level(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """The guide's log filters compare with "ERROR"."""
+    event["level"] = str(event.get("level", "info")).upper()
+    return event
+
+
+def configure_logging(config: Config, stream: TextIO | None = None) -> None:
+    """Send every log line, structlog's and the standard library's, to `stream` (stdout).
+
+    Production writes one JSON object a line, development a readable line.
+    """
+    stream = stream or sys.stdout
+    level = getattr(logging, config.log_level.upper())
+    render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if config.environment != "production":
+        render = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    structlog.configure(
+        processors=[*_PROCESSORS, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_PROCESSORS,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    # one line per request is written by our own middleware; asyncio reports slow callbacks
+    logging.getLogger("aiohttp.access").disabled = True
+
+
+_PROCESSORS: Final[list[Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    _upper_level,
+    hide_private,
+]

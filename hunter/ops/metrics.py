@@ -1,0 +1,235 @@
+"""Every metric, in one class over one registry."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from aioprometheus.collectors import Collector, Counter, Gauge, Histogram, Registry
+from aioprometheus.formats.text import TextFormatter
+from aioprometheus.mypy_types import LabelsType, NumericValueType
+
+from hunter import __version__
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+#: labels of each metric; their values come from closed sets (a route template, never a path;
+#: a record type, never a name), so that no caller can make the number of series grow
+LABELS: Final[dict[str, tuple[str, ...]]] = {
+    "http_requests_total": ("method", "endpoint", "status"),
+    "http_requests_errors_total": ("method", "endpoint", "status"),
+    "http_request_duration_seconds": ("method", "endpoint"),
+    "arq_tasks_total": ("task",),
+    "arq_tasks_failed_total": ("task",),
+    "hunter_chunks": ("state",),
+    "hunter_dns_queries_total": ("type", "outcome"),
+    "hunter_dns_cache_total": ("result",),
+    "hunter_build_info": ("version",),
+}
+
+_HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_DNS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15)
+_SCAN_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
+
+
+class _Formatter(TextFormatter):
+    """The text format of Prometheus, with the escaping that aioprometheus leaves out.
+
+    One unescaped quote in a label would make Prometheus drop the whole scrape.
+    """
+
+    def _format_line(
+        self,
+        name: str,
+        labels: LabelsType,
+        value: NumericValueType,
+        const_labels: LabelsType,
+    ) -> str:
+        pairs = ",".join(f'{key}="{_escape(str(each))}"' for key, each in labels.items())
+        return f"{name}{{{pairs}}} {_number(value)}" if pairs else f"{name} {_number(value)}"
+
+    def marshall_lines(self, collector: Collector) -> list[str]:
+        lines: list[str] = super().marshall_lines(collector)
+        doc = collector.doc.replace("\\", r"\\").replace("\n", r"\n")
+        lines[0] = f"# HELP {collector.name} {doc}"
+        return lines
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _number(value: object) -> str:
+    """Python writes inf and nan; the text format wants +Inf, -Inf and NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
+    return str(value)
+
+
+class Metrics:
+    """The metrics of one process; every attribute has the name of its metric.
+
+    Gauges that are cheap to read are filled when somebody looks: `on_render` takes a function
+    that is called before each scrape. Counters without labels start at 0; those with labels are
+    started by `zero`, so that the first error is seen as an increase.
+    """
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self._before: list[Callable[[], None]] = []
+        self._formatter = _Formatter()
+
+        self.http_requests_total = self._counter("http_requests_total", "HTTP requests answered.")
+        self.http_requests_errors_total = self._counter(
+            "http_requests_errors_total", "HTTP requests answered with a 5xx status."
+        )
+        self.http_request_duration_seconds = self._histogram(
+            "http_request_duration_seconds", "Time from request to end of answer.", _REQUEST_BUCKETS
+        )
+        self.db_connection_pool_size = self._gauge(
+            "db_connection_pool_size", "PostgreSQL connections of this process in use."
+        )
+        self.db_connection_pool_max = self._gauge(
+            "db_connection_pool_max", "PostgreSQL connections this process may open."
+        )
+        self.redis_connection_pool_size = self._gauge(
+            "redis_connection_pool_size", "Redis connections of this process in use."
+        )
+        self.redis_connection_pool_max = self._gauge(
+            "redis_connection_pool_max", "Redis connections this process may open."
+        )
+        self.db_connection_count = self._gauge(
+            "db_connection_count", "Connections the PostgreSQL server has, of all its clients."
+        )
+        self.db_connection_limit = self._gauge(
+            "db_connection_limit", "Connections the PostgreSQL server allows."
+        )
+        self.redis_evicted_keys_total = self._counter(
+            "redis_evicted_keys_total", "Keys the Redis server threw away for lack of memory."
+        )
+
+        self.domains_scanned_total = self._counter(
+            "domains_scanned_total", "Domains scanned, whatever came out."
+        )
+        self.domains_scanned_failed_total = self._counter(
+            "domains_scanned_failed_total", "Domains on which Hunter itself failed."
+        )
+        self.leads_ingested_total = self._counter(
+            "leads_ingested_total", "Companies taken in by ingest."
+        )
+        self.arq_tasks_total = self._counter("arq_tasks_total", "arq tasks run.")
+        self.arq_tasks_failed_total = self._counter(
+            "arq_tasks_failed_total", "arq tasks that ended with an exception."
+        )
+        self.hunter_chunks = self._gauge("hunter_chunks", "Chunks of scan jobs by state.")
+        self.hunter_oldest_ready_chunk_seconds = self._gauge(
+            "hunter_oldest_ready_chunk_seconds", "Age of the oldest chunk nobody has claimed."
+        )
+        self.hunter_lease_losses_total = self._counter(
+            "hunter_lease_losses_total", "Leases that ran out before their chunk was committed."
+        )
+        self.hunter_job_accounting_mismatch = self._gauge(
+            "hunter_job_accounting_mismatch",
+            "Finished jobs whose results do not add up; must be 0.",
+        )
+        self.hunter_scan_duration_seconds = self._histogram(
+            "hunter_scan_duration_seconds", "Time of the survey of one domain.", _SCAN_BUCKETS
+        )
+
+        self.hunter_dns_queries_total = self._counter(
+            "hunter_dns_queries_total", "Questions by record type and outcome."
+        )
+        self.hunter_dns_query_duration_seconds = self._histogram(
+            "hunter_dns_query_duration_seconds",
+            "Time from question to answer, retries included.",
+            _DNS_BUCKETS,
+        )
+        self.hunter_dns_inflight = self._gauge(
+            "hunter_dns_inflight", "Questions sent and not yet answered."
+        )
+        self.hunter_dns_window = self._gauge(
+            "hunter_dns_window", "Questions that may be in flight at once, found by the engine."
+        )
+        self.hunter_dns_cache_total = self._counter(
+            "hunter_dns_cache_total", "Looks into the cache of shared names by result."
+        )
+        self.hunter_dns_singleflight_total = self._counter(
+            "hunter_dns_singleflight_total", "Questions that joined one already under way."
+        )
+        self.hunter_dns_ratelimit_wait_seconds = self._histogram(
+            "hunter_dns_ratelimit_wait_seconds",
+            "Time questions waited for HUNTER_DNS_MAX_QPS.",
+            _DNS_BUCKETS,
+        )
+        self.hunter_dns_breaker_open = self._gauge(
+            "hunter_dns_breaker_open",
+            "Name servers that are left alone because they do not answer.",
+        )
+
+        self.cpu_usage_percent = self._gauge(
+            "cpu_usage_percent", "CPU time used, of what the cgroup or the machine allows."
+        )
+        self.memory_usage_bytes = self._gauge(
+            "memory_usage_bytes", "Memory in use that cannot be dropped."
+        )
+        self.memory_limit_bytes = self._gauge(
+            "memory_limit_bytes", "Memory the cgroup or the machine allows."
+        )
+        self.disk_usage_percent = self._gauge(
+            "disk_usage_percent", "Use of the disk that holds HUNTER_DATA_DIR."
+        )
+        self.hunter_event_loop_lag_seconds = self._gauge(
+            "hunter_event_loop_lag_seconds",
+            "Longest delay of a timer of the event loop in the last 10 s.",
+        )
+        self.hunter_build_info = self._gauge(
+            "hunter_build_info", "Always 1; the version is a label."
+        )
+        self.hunter_build_info.set({"version": __version__}, 1)
+
+    def _counter(self, name: str, doc: str) -> Counter:
+        counter = Counter(name, doc, registry=self.registry)
+        if name not in LABELS:
+            counter.set({}, 0)
+        return counter
+
+    def _gauge(self, name: str, doc: str) -> Gauge:
+        return Gauge(name, doc, registry=self.registry)
+
+    def _histogram(self, name: str, doc: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, doc, registry=self.registry, buckets=buckets)
+
+    def on_render(self, fill: Callable[[], None]) -> None:
+        """Call `fill` before every scrape; it sets gauges from values at hand and never waits."""
+        self._before.append(fill)
+
+    def count_request(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """Count one HTTP request; `endpoint` is the route template."""
+        method = method if method in _HTTP_METHODS else "other"
+        labels = {"method": method, "endpoint": endpoint, "status": str(status)}
+        self.http_requests_total.inc(labels)
+        if status >= 500:
+            self.http_requests_errors_total.inc(labels)
+        self.http_request_duration_seconds.observe(
+            {"method": method, "endpoint": endpoint}, seconds
+        )
+
+    def render(self) -> bytes:
+        """The text format, version 0.0.4. A metric that has no value yet is left out."""
+        for fill in self._before:
+            fill()
+        collectors = sorted(self.registry.get_all(), key=lambda each: each.name)
+        blocks = (self._formatter.marshall_collector(each) for each in collectors if each.values)
+        return ("\n".join(blocks) + "\n").encode()
+
+
+def zero(counter: Counter, **labels: Iterable[str]) -> None:
+    """Start every series of a labelled counter at 0: `zero(counter, task=("scan", "sweep"))`."""
+    for values in itertools.product(*labels.values()):
+        series = dict(zip(labels, map(str, values), strict=True))
+        if series not in counter.values:
+            counter.set(series, 0)
