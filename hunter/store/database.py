@@ -1,0 +1,179 @@
+"""The pool, transactions that are run again when that can help, and errors in Hunter's words."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from hunter.config import Config
+from hunter.core.errors import Unavailable
+
+#: What every store function takes first. The caller owns the transaction.
+Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
+T = TypeVar("T")
+
+#: Start-up parameters: a pooler in between wants them by ALTER ROLE instead (docs/configuration).
+SERVER_SETTINGS: Final = {
+    "application_name": "hunter",
+    "statement_timeout": "15s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+}
+#: Above statement_timeout: it ends only when the server or the way to it is gone.
+_COMMAND_TIMEOUT_S: Final = 20.0
+_CONNECT_TIMEOUT_S: Final = 5.0
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 2.0
+
+#: Errors after which the same transaction may succeed.
+_RETRYABLE: Final = frozenset(
+    {
+        "40001",  # serialization failure
+        "40P01",  # deadlock
+        "55P03",  # lock_timeout
+        "57014",  # statement_timeout
+        "25P03",  # idle_in_transaction_session_timeout
+        "53300",  # too many connections
+        "57P01",  # admin shutdown
+        "57P02",  # crash shutdown
+        "57P03",  # cannot connect now
+    }
+)
+#: Out of disk or memory: waiting may help, hammering does not.
+_EXHAUSTED: Final = frozenset({"53100", "53200"})
+
+
+class Exhausted(Unavailable):
+    """PostgreSQL is out of disk or memory"""
+
+
+class BadData(Exception):
+    """PostgreSQL refuses a value; the statement holds one row too many."""
+
+
+class Database:
+    """A pool of connections; one is kept for interactive work."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], size: int, timeout_s: float) -> None:
+        self._pool = pool
+        self._timeout_s = timeout_s
+        self._unreserved = asyncio.Semaphore(max(1, size - 1))
+        self.size = size
+
+    @property
+    def in_use(self) -> int:
+        """Connections handed out now."""
+        return self._pool.get_size() - self._pool.get_idle_size()
+
+    @asynccontextmanager
+    async def acquire(self, *, reserved: bool = False) -> AsyncIterator[Connection]:
+        """A connection; bulk work leaves the last one to callers with `reserved`.
+
+        Raises Unavailable when none is free in time, or when PostgreSQL goes away while inside.
+        """
+        with _in_our_words():
+            if reserved:
+                async with self._pool.acquire(timeout=self._timeout_s) as conn:
+                    yield conn
+                return
+            async with asyncio.timeout(self._timeout_s):
+                await self._unreserved.acquire()
+            try:
+                async with self._pool.acquire(timeout=self._timeout_s) as conn:
+                    yield conn
+            finally:
+                self._unreserved.release()
+
+    async def transact(
+        self,
+        work: Callable[[Connection], Awaitable[T]],
+        *,
+        deadline_s: float = 10.0,
+        reserved: bool = False,
+    ) -> T:
+        """Run `work` in one transaction, and again while PostgreSQL's error allows hope.
+
+        `work` must be safe to run after a COMMIT whose outcome is unknown: it looks before it
+        writes. Raises Unavailable after `deadline_s`.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + deadline_s, _FIRST_PAUSE_S
+        while True:
+            try:
+                async with self.acquire(reserved=reserved) as conn, conn.transaction():
+                    return await work(conn)
+            except Exhausted:
+                raise
+            except Unavailable:
+                if loop.time() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    async def ping(self) -> None:
+        """Raises Unavailable when PostgreSQL does not answer."""
+        async with self.acquire(reserved=True) as conn:
+            await conn.execute(_PING)
+
+
+_PING: Final[LiteralString] = "SELECT 1"
+
+
+class _in_our_words:  # noqa: N801  # reads as a statement
+    """Driver and connection errors that time may heal become Unavailable."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        match error:
+            case asyncpg.PostgresError():
+                _raise_translated(error)
+            case TimeoutError() | OSError():
+                raise Unavailable("the database does not answer") from error
+            case asyncpg.InterfaceError() if not isinstance(error, asyncpg.DataError):
+                raise Unavailable("the connection to the database was lost") from error
+            case _:
+                return
+
+
+def _raise_translated(error: asyncpg.PostgresError) -> None:
+    code = str(getattr(error, "sqlstate", "") or "")
+    if code in _EXHAUSTED:
+        raise Exhausted("the database is out of disk or memory", retry_after_s=5) from error
+    if code in _RETRYABLE or code.startswith("08"):
+        raise Unavailable("the database is busy or restarting") from error
+    if code.startswith("22"):
+        raise BadData(f"{type(error).__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def open_database(config: Config) -> AsyncIterator[Database]:
+    """A pool over HUNTER_DATABASE_URL. Connects when first used, so a late database is no error."""
+    pool: asyncpg.Pool[Any] = asyncpg.create_pool(
+        str(config.database_url),
+        min_size=0,
+        max_size=config.db_pool_size,
+        timeout=_CONNECT_TIMEOUT_S,
+        command_timeout=_COMMAND_TIMEOUT_S,
+        server_settings=SERVER_SETTINGS,
+        max_inactive_connection_lifetime=300,
+    )
+    await pool
+    try:
+        yield Database(pool, config.db_pool_size, config.db_timeout_s)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), 10)
+        except (TimeoutError, OSError):
+            pool.terminate()

@@ -1,0 +1,2 @@
+DROP TABLE lead;
+DROP EXTENSION IF EXISTS pg_trgm;

@@ -1,0 +1,2 @@
+DROP TABLE ingest_reject;
+DROP TABLE ingest_batch;
