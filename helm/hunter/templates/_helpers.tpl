@@ -1,0 +1,135 @@
+{{- define "hunter.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hunter.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "hunter.labels" -}}
+{{ include "hunter.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "hunter.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hunter.secretName" -}}
+{{- required "existingSecret: name a Secret with HUNTER_DATABASE_URL, HUNTER_REDIS_URL and HUNTER_ADMIN_KEY" .Values.existingSecret -}}
+{{- end -}}
+
+{{/* What every pod of Hunter has in common, hooks included. */}}
+{{- define "hunter.podBasics" -}}
+# a Service named hunter would otherwise inject HUNTER_PORT=tcp://…, which is no port
+enableServiceLinks: false
+automountServiceAccountToken: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- end -}}
+
+{{- define "hunter.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{/* Probe timings are those of the production guide. */}}
+{{- define "hunter.probes" -}}
+startupProbe:
+  httpGet: {path: /healthz/startup, port: {{ . }}}
+  initialDelaySeconds: 0
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 30
+livenessProbe:
+  httpGet: {path: /healthz/live, port: {{ . }}}
+  initialDelaySeconds: 30
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /healthz/ready, port: {{ . }}}
+  initialDelaySeconds: 10
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 3
+{{- end -}}
+
+{{/* The pod of API and worker: {root, component, command, portName, port, settings}. */}}
+{{- define "hunter.pod" -}}
+{{- $values := .root.Values -}}
+{{- $own := index $values .component -}}
+metadata:
+  labels:
+    {{- include "hunter.labels" . | nindent 4 }}
+    {{- with $values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
+    {{- with $values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- include "hunter.podBasics" .root | nindent 2 }}
+  terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+  containers:
+    - name: {{ .component }}
+      image: {{ include "hunter.image" .root }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args: [{{ .command }}]
+      ports:
+        - {name: {{ .portName }}, containerPort: {{ .port }}, protocol: TCP}
+      envFrom:
+        - configMapRef: {name: {{ include "hunter.fullname" .root }}}
+        - secretRef: {name: {{ include "hunter.secretName" .root }}}
+      securityContext:
+        {{- include "hunter.containerSecurity" . | nindent 8 }}
+      {{- include "hunter.probes" .portName | nindent 6 }}
+      resources:
+        {{- toYaml $own.resources | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+  volumes:
+    - name: tmp
+      emptyDir: {}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "hunter.selector" . | nindent 10 }}
+  {{- with $own.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $own.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $own.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
