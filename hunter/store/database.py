@@ -141,7 +141,7 @@ class _in_our_words:  # noqa: N801  # reads as a statement
                 _raise_translated(error)
             case TimeoutError() | OSError():
                 raise Unavailable("the database does not answer") from error
-            case asyncpg.InterfaceError() if not isinstance(error, asyncpg.DataError):
+            case asyncpg.InterfaceError() if not isinstance(error, ValueError):
                 raise Unavailable("the connection to the database was lost") from error
             case _:
                 return
@@ -160,7 +160,7 @@ def _raise_translated(error: asyncpg.PostgresError) -> None:
 @asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[Database]:
     """A pool over HUNTER_DATABASE_URL. Connects when first used, so a late database is no error."""
-    pool: asyncpg.Pool[Any] = asyncpg.create_pool(
+    pool: asyncpg.Pool[Any] = await asyncpg.create_pool(
         str(config.database_url),
         min_size=0,
         max_size=config.db_pool_size,
@@ -169,7 +169,6 @@ async def open_database(config: Config) -> AsyncIterator[Database]:
         server_settings=SERVER_SETTINGS,
         max_inactive_connection_lifetime=300,
     )
-    await pool
     try:
         yield Database(pool, config.db_pool_size, config.db_timeout_s)
     finally:

@@ -188,7 +188,7 @@ def _exclusive(url: str) -> Iterator[tuple[psycopg.Connection[tuple[Any, ...]], 
             raise Unavailable("another migration is running") from error
         session.execute(_WAIT, ("0",))
         session.execute(_CHECKSUM_TABLE)
-        backend = yoyo.get_backend(_with_options(url, scheme="postgresql+psycopg"))
+        backend = yoyo.get_backend(_with_options(url, scheme="postgresql+psycopg"))  # type: ignore[no-untyped-call]
         try:
             backend.init_database()
             backend.break_lock()
@@ -203,8 +203,8 @@ def _with_options(url: str, scheme: str = "postgresql") -> str:
     return urlunsplit((scheme, parts.netloc, parts.path, urlencode(query, quote_via=quote), ""))
 
 
-def _files() -> Any:  # noqa: ANN401  # yoyo is untyped
-    return yoyo.read_migrations(str(migrations_dir()))
+def _files() -> Any:  # yoyo is untyped
+    return yoyo.read_migrations(str(migrations_dir()))  # type: ignore[no-untyped-call]
 
 
 def _checksum(migration_id: str) -> str:

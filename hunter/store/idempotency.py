@@ -1,0 +1,73 @@
+"""Idempotency keys: the same request twice is one job."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from hunter.store.database import Connection
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What makes a request the same: who asks, the key, the method and the path."""
+
+    caller: str
+    key: str
+    method: str
+    path: str
+
+
+class Earlier(msgspec.Struct, frozen=True):
+    """What an earlier request with the same key left."""
+
+    job_id: UUID
+    #: None while that request is still running
+    body_hash: bytes | None
+    #: seconds since its upload last moved
+    idle_s: float
+
+
+_RESERVE: Final[LiteralString] = """
+    INSERT INTO idempotency (caller, key, method, path, job_id) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (caller, key, method, path) DO NOTHING
+"""
+_FIND: Final[LiteralString] = """
+    SELECT i.job_id, i.body_hash, extract(epoch FROM now() - j.touched_at)::float8 AS idle_s
+    FROM idempotency i JOIN scan_job j ON j.id = i.job_id
+    WHERE caller = $1 AND key = $2 AND method = $3 AND path = $4
+"""
+
+
+async def reserve(conn: Connection, key: Key, job_id: UUID) -> Earlier | None:
+    """Take a key for a job; None when it is ours now, else what the earlier request left."""
+    parts = key.caller, key.key, key.method, key.path
+    await conn.execute(_RESERVE, *parts, job_id)
+    row = await conn.fetchrow(_FIND, *parts)
+    if row is None or row["job_id"] == job_id:
+        return None
+    return Earlier(row["job_id"], row["body_hash"], row["idle_s"])
+
+
+_SETTLE: Final[LiteralString] = """
+    UPDATE idempotency SET body_hash = $5
+    WHERE caller = $1 AND key = $2 AND method = $3 AND path = $4 AND job_id = $6
+"""
+
+
+async def settle(conn: Connection, key: Key, *, body_hash: bytes, job_id: UUID) -> None:
+    """Write the digest of the whole body, in the transaction that accepts the job."""
+    parts = key.caller, key.key, key.method, key.path
+    await conn.execute(_SETTLE, *parts, body_hash, job_id)
+
+
+_SWEEP: Final[LiteralString] = """
+    DELETE FROM idempotency
+    WHERE created_at < now() - interval '24 hours' AND body_hash IS NOT NULL
+"""
+
+
+async def sweep(conn: Connection) -> None:
+    """Forget keys older than 24 hours."""
+    await conn.execute(_SWEEP)
