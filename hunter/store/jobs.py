@@ -103,17 +103,23 @@ _ACCEPT: Final[LiteralString] = """
 _STATUS: Final[LiteralString] = "SELECT status FROM scan_job WHERE id = $1"
 
 
+async def status(conn: Connection, job_id: UUID) -> str | None:
+    """The state of a job, receiving included; None when there is none."""
+    found: str | None = await conn.fetchval(_STATUS, job_id)
+    return found
+
+
 async def accept(conn: Connection, job_id: UUID, *, rejected: int, duplicates: int) -> str:
     """Make a receiving job pending: the COMMIT of this is the acceptance. Gives the status.
 
     Safe to run again when the outcome of that COMMIT is unknown.
     """
-    status = await conn.fetchval(_ACCEPT, job_id, rejected, duplicates)
-    if status is None:
-        status = await conn.fetchval(_STATUS, job_id)
-    if status is None:
+    state = await conn.fetchval(_ACCEPT, job_id, rejected, duplicates)
+    if state is None:
+        state = await status(conn, job_id)
+    if state is None:
         raise Conflict("this upload was given up: it stood still too long, or its key was reused")
-    return str(status)
+    return str(state)
 
 
 _DROP_RECEIVING: Final[LiteralString] = (
@@ -179,7 +185,7 @@ async def rejects_page(
 
 
 async def _require(conn: Connection, job_id: UUID) -> None:
-    if await conn.fetchval(_STATUS, job_id) in {None, "receiving"}:
+    if await status(conn, job_id) in {None, "receiving"}:
         raise NotFound(f"no scan job {job_id}")
 
 
@@ -304,12 +310,12 @@ async def cancel(conn: Connection, job_id: UUID) -> JobProgress:
     Every open chunk is locked first, so commits under way end before, and the bumped epochs fence
     out all others. Cancelling twice is harmless. Raises NotFound, and Conflict when it completed.
     """
-    status = await conn.fetchval(_LOCK, job_id)
-    if status in {None, "receiving"}:
+    state = await conn.fetchval(_LOCK, job_id)
+    if state in {None, "receiving"}:
         raise NotFound(f"no scan job {job_id}")
-    if status == "completed":
+    if state == "completed":
         raise Conflict("the job is already completed")
-    if status != "cancelled":
+    if state != "cancelled":
         await conn.fetch(_LOCK_OPEN_CHUNKS, job_id)
         await conn.execute(_CANCEL_CHUNKS, job_id)
         await conn.execute(_CANCEL_JOB, job_id)

@@ -142,29 +142,29 @@ _SEARCH_BY_CALL: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
       AND ($17::integer IS NULL OR (call_rank, domain) > ($17, $18::text))
     ORDER BY call_rank, domain LIMIT $16
-"""  # noqa: S608  # of constants
+"""
 _SEARCH_BY_SCORE: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
       AND ($17::integer IS NULL OR (coalesce(score, -1), domain) < ($17, $18::text))
     ORDER BY coalesce(score, -1) DESC, domain DESC LIMIT $16
-"""  # noqa: S608  # of constants
+"""
 _SEARCH_BY_CONFIDENCE: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
       AND ($17::real IS NULL OR (coalesce(confidence, -1), domain) < ($17, $18::text))
     ORDER BY coalesce(confidence, -1) DESC, domain DESC LIMIT $16
-"""  # noqa: S608  # of constants
+"""
 _SEARCH_BY_DOMAIN: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
       AND ($17::text IS NULL OR domain > $17) AND ($18::text IS NULL OR true)
     ORDER BY domain LIMIT $16
-"""  # noqa: S608  # of constants
+"""
 _SEARCH_BY_SCANNED: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
       AND ($17::text IS NULL
            OR (coalesce(last_scanned_at, '-infinity'::timestamptz), domain)
               < ($17::text::timestamptz, $18::text))
     ORDER BY coalesce(last_scanned_at, '-infinity'::timestamptz) DESC, domain DESC LIMIT $16
-"""  # noqa: S608  # of constants
+"""
 _SEARCHES: Final = {
     Sort.CALL: (_SEARCH_BY_CALL, int),
     Sort.SCORE: (_SEARCH_BY_SCORE, int),
