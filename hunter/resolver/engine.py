@@ -1,0 +1,605 @@
+"""Many questions to few name servers: windows, retries, fallbacks, one future per batch."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+
+from hunter.config import Config
+from hunter.core.answers import Answer, Outcome, RRType
+from hunter.ops.metrics import Metrics
+from hunter.resolver.cache import Cache
+from hunter.resolver.questions import Batch, Budget, Lane, Query
+from hunter.resolver.servers import Server, Tuning, servers_of
+from hunter.resolver.sockets import Header, TcpLink, UdpPort
+from hunter.resolver.tally import Tally
+from hunter.resolver.wheel import Wheel
+from hunter.resolver.wire import (
+    FORMERR,
+    MAX_CHAIN,
+    NOTAUTH,
+    NOTIMP,
+    REFUSED,
+    TC,
+    TEMPLATES,
+    Alias,
+    Template,
+    decode,
+    encode_name,
+    message,
+)
+
+_DEADLINE_S = 15.0
+#: RCODEs that are outcomes of their own; FORMERR without EDNS: the server cannot read the question
+_FAILURES = {
+    FORMERR: Outcome.NOTIMP,
+    NOTIMP: Outcome.NOTIMP,
+    REFUSED: Outcome.REFUSED,
+    NOTAUTH: Outcome.REFUSED,
+}
+#: one in so many questions is timed, by its id
+_SAMPLE = 64
+#: share of one core above which this process, not the network, is what holds us back
+_CPU_BOUND = 0.85
+_RANDOM = struct.Struct("!1024I")
+
+
+class _Flight(Batch):
+    """A question about a shared name, and everybody who waits for it."""
+
+    __slots__ = ("engine", "key", "waiters")
+
+    def __init__(self, engine: Engine, key: tuple[str, RRType], lane: Lane) -> None:
+        super().__init__(1, Budget(), lane, None)
+        self.engine = engine
+        self.key = key
+        self.waiters: list[tuple[Batch, int]] = []
+
+    def complete(self) -> None:
+        self.engine._landed(self)  # noqa: SLF001  # a part of the engine
+
+
+class _Probe(Batch):
+    """A question that tells a dead server from dead domains."""
+
+    __slots__ = ("engine", "server", "started")
+
+    def __init__(self, engine: Engine, server: Server, started: float) -> None:
+        super().__init__(1, Budget(), Lane.INTERACTIVE, None)
+        self.engine = engine
+        self.server = server
+        self.started = started
+
+    def complete(self) -> None:
+        self.engine._probed(self)  # noqa: SLF001  # a part of the engine
+
+
+class Engine:
+    """Asks name servers. Made by `open_engine`; belongs to one event loop.
+
+    Everything here runs in callbacks of the loop and never waits: a datagram comes in, is matched
+    and decoded, lands in its batch, and the room it left is filled with the next question.
+    """
+
+    def __init__(self, config: Config, metrics: Metrics | None, tuning: Tuning) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tuning = tuning
+        self._metrics = metrics
+        addresses = servers_of(config)
+        cap = max(1, config.dns_window // len(addresses))
+        self._servers = [
+            Server(address, number, cap=cap, qps=config.dns_max_qps, window=tuning.first_window)
+            for number, address in enumerate(addresses)
+        ]
+        self._ports: list[list[UdpPort]] = [[] for _ in addresses]
+        self._leaving: list[UdpPort] = []
+        self._links = [TcpLink(server, self, self._loop) for server in self._servers]
+        self._turn = 0
+        #: who waits for room: people; domains already begun; domains not begun. Finishing a domain
+        #: before beginning the next keeps its time short however long the queue is
+        self._interactive: deque[Query] = deque()
+        self._begun: deque[Query] = deque()
+        self._fresh: deque[Query] = deque()
+        self._random: list[int] = []
+        self._wheel = Wheel(tuning.tick_s)
+        self._timeouts = tuple(self._wheel.ticks(seconds) for seconds in tuning.timeouts_s)
+        self._flights: dict[tuple[str, RRType], _Flight] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticked_at = self._loop.time()
+        self._cpu_at = time.thread_time()
+        self.cache = Cache(tuning.cache_size)
+        self.tally = Tally()
+        #: answers that belong to no question of ours: late, forged or broken
+        self.ignored = 0
+        if metrics is not None:
+            metrics.on_render(lambda: self.tally.publish(metrics, self._servers, self.cache))
+
+    # ── the outside ──
+
+    @property
+    def usable(self) -> bool:
+        """False while every name server's breaker is open: take no bulk work on then."""
+        return any(not server.is_open for server in self._servers)
+
+    @property
+    def servers(self) -> list[Server]:
+        """The name servers and what is known about them."""
+        return self._servers
+
+    def ask(
+        self,
+        questions: Sequence[tuple[str, RRType]],
+        *,
+        lane: Lane = Lane.BULK,
+        deadline_s: float = _DEADLINE_S,
+        shared: bool = False,
+        budget: Budget | None = None,
+    ) -> Awaitable[list[Answer]]:
+        """Answers in the order of the questions; names are A-labels. Never raises for DNS reasons.
+
+        `budget` is what several calls for one domain may use together; without it the call has its
+        own of `deadline_s`. `shared` is for names that many domains have in common: cached, and
+        asked once however many wait. A surveyed name must not be shared, or a rescan would
+        confirm itself from memory.
+        """
+        future: asyncio.Future[list[Answer]] = self._loop.create_future()
+        batch = Batch(len(questions), budget or Budget(seconds=deadline_s), lane, future)
+        if lane is Lane.INTERACTIVE:
+            self._start_clock(batch)
+        if shared:
+            self._share(batch, questions)
+        else:
+            for index, (name, rrtype) in enumerate(questions):
+                self._enqueue(batch, index, name, rrtype)
+        if batch.left:
+            self.pump()
+        else:
+            batch.complete()
+        return future
+
+    # ── from question to datagram ──
+
+    def _enqueue(self, batch: Batch, index: int, name: str, rrtype: RRType) -> None:
+        name = name.lower().rstrip(".") or "."
+        template = TEMPLATES[rrtype]
+        try:
+            question = encode_name(name) + template.tail
+        except ValueError:
+            batch.results[index] = Answer(name, rrtype, Outcome.MALFORMED)
+            batch.left -= 1
+            if not batch.left:
+                batch.complete()
+            return
+        packet = message(question, edns=True)
+        query = Query(batch, index, name, template, question, packet, self._timeouts)
+        batch.results[index] = query
+        self._queue_of(batch).append(query)
+
+    def _queue_of(self, batch: Batch) -> deque[Query]:
+        if batch.lane is Lane.INTERACTIVE:
+            return self._interactive
+        return self._begun if batch.budget.due else self._fresh
+
+    def pump(self) -> None:
+        """Send what waits, as far as windows and rate limits allow; people first."""
+        for queue in (self._interactive, self._begun, self._fresh):
+            while queue:
+                query = queue[0]
+                batch = query.batch
+                if batch is None or batch.abandoned:
+                    queue.popleft()
+                    continue
+                server = self._server_for(query, interactive=queue is self._interactive)
+                if server is None:
+                    if not self.usable:
+                        queue.popleft()
+                        self._end(query, query.worst or Outcome.UNREACHABLE)
+                        continue
+                    break
+                queue.popleft()
+                if batch.budget.used >= batch.budget.limit:
+                    self._end(query, Outcome.BUDGET)
+                elif not self._transmit(query, server, batch):
+                    queue.appendleft(query)
+                    return
+
+    def _server_for(self, query: Query, *, interactive: bool) -> Server | None:
+        """The server of a retry, else the next one in turn that has room."""
+        chosen = query.server
+        if chosen is not None and not chosen.is_open:
+            # the room a retry needs is the one its last try has just left
+            return chosen if not chosen.qps or chosen.tokens >= 1 else None
+        count = len(self._servers)
+        for step in range(count):
+            server = self._servers[(self._turn + step) % count]
+            if (
+                not server.is_open
+                and not query.useless & server.bit
+                and server.has_room(interactive=interactive)
+            ):
+                self._turn = (self._turn + step + 1) % count
+                return server
+        return None
+
+    def _transmit(self, query: Query, server: Server, batch: Batch) -> bool:
+        """Send one datagram; False when the socket's buffer is full."""
+        if not self._random:
+            # drawn in blocks: a system call for every id would cost more than the rest
+            self._random = list(_RANDOM.unpack(os.urandom(_RANDOM.size)))
+        number = self._random.pop()
+        ports = self._ports[server.number]
+        port = ports[(number >> 16) % len(ports)]
+        ident = number & 0xFFFF
+        while ident in port.pending:
+            ident = (ident + (number >> 16) | 1) & 0xFFFF
+        try:
+            port.send(ident.to_bytes(2, "big") + query.packet)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            batch.budget.used += 1
+            query.server = server
+            server.lost(query.name)
+            self._try_again(query, server, Outcome.UNREACHABLE)
+            return True
+        port.pending[ident] = query
+        port.sent += 1
+        self._sent(query, server, batch, port.pending, ident, query.timeouts[query.tries])
+        return True
+
+    def _sent(
+        self,
+        query: Query,
+        server: Server,
+        batch: Batch,
+        pending: dict[int, Query],
+        ident: int,
+        ticks: int,
+    ) -> None:
+        query.pending = pending
+        query.ident = ident
+        query.server = server
+        query.sent_at = self._loop.time() if not ident % _SAMPLE else 0.0
+        query.due = self._wheel.watch(query, ticks)
+        self.tally.sent += 1
+        server.inflight += 1
+        if server.qps:
+            server.tokens -= 1
+        batch.budget.used += 1
+        if not batch.due:
+            self._start_clock(batch)
+
+    def _transmit_tcp(self, query: Query, server: Server, batch: Batch) -> None:
+        if batch.budget.used >= batch.budget.limit:
+            self._end(query, Outcome.BUDGET)
+            return
+        link = self._links[server.number]
+        (ident,) = struct.unpack("!H", os.urandom(2))
+        while ident in link.pending:
+            ident = (ident + 1) & 0xFFFF
+        link.pending[ident] = query
+        link.used_at = self._wheel.now
+        self._sent(
+            query,
+            server,
+            batch,
+            link.pending,
+            ident,
+            self._wheel.ticks(self._tuning.tcp_timeout_s),
+        )
+        link.send(ident.to_bytes(2, "big") + query.packet)
+
+    # ── from datagram to answer ──
+
+    def accept(self, query: Query, data: bytes, at: int, header: Header) -> None:
+        """An answer that matches an open question; `at` is the offset behind its question."""
+        server = query.server
+        query.due = 0
+        if server is None:  # pragma: no cover - a sent question has a server
+            return
+        server.inflight -= 1
+        server.answers += 1
+        server.silent = 0
+        if query.sent_at and self._metrics is not None:
+            took = self._loop.time() - query.sent_at
+            self._metrics.hunter_dns_query_duration_seconds.observe({}, took)
+        flags = header[1]
+        # NOERROR or NXDOMAIN, and not truncated
+        if flags & 0x020C == 0 and flags & 3 in (0, 3):
+            name = query.name if query.chase is None else query.asked_name
+            found = decode(data, at, header, name, query.template, server.text)
+            if type(found) is Answer:
+                outcome = found.outcome
+                if outcome is Outcome.LAME or outcome is Outcome.MALFORMED:
+                    self._useless(query, server, outcome)
+                else:
+                    self._settle(query, found if query.chase is None else query.joined(found))
+            else:
+                self._follow(query, server, found)  # type: ignore[arg-type]  # decode gives one or the other
+            return
+        self._answered_badly(query, server, flags)
+
+    def _settle(self, query: Query, answer: Answer) -> None:
+        batch = query.batch
+        if batch is None:
+            return
+        query.batch = None  # the wheel may hold this object for seconds yet
+        self.tally.count(query.template, answer.outcome)
+        batch.results[query.index] = answer
+        batch.left -= 1
+        if not batch.left:
+            batch.complete()
+
+    def _end(self, query: Query, outcome: Outcome) -> None:
+        self._settle(query, query.answer(outcome))
+
+    def _answered_badly(self, query: Query, server: Server, flags: int) -> None:
+        batch = query.batch
+        if batch is None:
+            return
+        if flags & TC:
+            if query.pending is self._links[server.number].pending:
+                self._useless(query, server, Outcome.MALFORMED)  # there is nothing after TCP
+            else:
+                self._transmit_tcp(query, server, batch)
+            return
+        rcode = flags & 15
+        if query.edns and rcode in (FORMERR, NOTIMP):
+            # a server older than RFC 6891; the same question without OPT
+            query.edns = False
+            query.packet = message(query.question, edns=False)
+            self._requeue(query)
+            return
+        self._useless(query, server, _FAILURES.get(rcode, Outcome.SERVFAIL))
+
+    def _follow(self, query: Query, server: Server, alias: Alias) -> None:
+        """Ask for the end of a CNAME chain that the server left to us."""
+        before = query.chase
+        chain = alias.chain if before is None else before.chain + alias.chain
+        if len(chain) > MAX_CHAIN or query.name in chain or len(set(chain)) < len(chain):
+            if before is None:
+                query.chase = alias
+            self._end(query, Outcome.CNAME_LOOP)
+            return
+        query.chase = Alias(
+            chain,
+            alias.ttl if before is None else min(before.ttl, alias.ttl),
+            alias.authenticated and (before is None or before.authenticated),
+        )
+        query.question = encode_name(chain[-1]) + query.template.tail
+        query.packet = message(query.question, edns=query.edns)
+        query.server = server
+        self._requeue(query)
+
+    # ── when a try fails ──
+
+    def _useless(self, query: Query, server: Server, outcome: Outcome) -> None:
+        """The server has spoken, and will say the same again: another one, or that outcome."""
+        query.useless |= server.bit
+        self._try_again(query, server, outcome)
+
+    def _try_again(self, query: Query, server: Server, outcome: Outcome) -> None:
+        query.failed(outcome)
+        query.tries += 1
+        if query.tries < len(query.timeouts):
+            count = len(self._servers)
+            for step in range(1, count + 1):
+                other = self._servers[(server.number + step) % count]
+                if not other.is_open and not query.useless & other.bit:
+                    query.server = other
+                    self._requeue(query)
+                    return
+        self._end(query, query.worst or outcome)
+
+    def _requeue(self, query: Query) -> None:
+        batch = query.batch
+        if batch is not None:
+            self._queue_of(batch).appendleft(query)
+
+    def failed(self, queries: list[Query], *, tcp: bool) -> None:
+        """A socket broke under these questions; it fails their try, not their domains."""
+        for query in queries:
+            server = query.server
+            if query.due and server is not None:
+                query.due = 0
+                server.inflight -= 1
+                if not tcp:
+                    server.lost(query.name)
+                self._try_again(query, server, Outcome.UNREACHABLE)
+        self.pump()
+
+    def _timed_out(self, query: Query) -> None:
+        server = query.server
+        if server is None:  # pragma: no cover - a sent question has a server
+            return
+        self._release(query, server)
+        if query.pending is not self._links[server.number].pending:
+            server.lost(query.name)
+        self._try_again(query, server, Outcome.TIMEOUT)
+
+    def _release(self, query: Query, server: Server) -> None:
+        query.due = 0
+        query.pending.pop(query.ident, None)
+        server.inflight -= 1
+
+    def _start_clock(self, batch: Batch) -> None:
+        budget = batch.budget
+        if not budget.due:
+            budget.due = self._wheel.now + self._wheel.ticks(budget.seconds)
+        batch.due = budget.due
+        self._wheel.limit(batch)
+
+    def _expire(self, batch: Batch) -> None:
+        """The domain's time is up: what has no answer yet has none."""
+        for index, waiting in enumerate(batch.results):
+            if isinstance(waiting, Query):
+                if waiting.due and waiting.server is not None:
+                    self._release(waiting, waiting.server)
+                self._end(waiting, Outcome.BUDGET)
+            elif isinstance(waiting, tuple):
+                batch.results[index] = Answer(*waiting, Outcome.BUDGET)
+                batch.left -= 1
+                if not batch.left:
+                    batch.complete()
+
+    # ── shared names ──
+
+    def _share(self, batch: Batch, questions: Sequence[tuple[str, RRType]]) -> None:
+        now = self._loop.time()
+        for index, key in enumerate(questions):
+            known = self.cache.get(key, now)
+            if known is not None:
+                batch.results[index] = known
+                batch.left -= 1
+                continue
+            batch.results[index] = key
+            flight = self._flights.get(key)
+            if flight is not None:
+                self.tally.joined += 1
+                flight.waiters.append((batch, index))
+                continue
+            flight = self._flights[key] = _Flight(self, key, batch.lane)
+            flight.waiters.append((batch, index))
+            self._enqueue(flight, 0, *key)
+        if batch.left and not batch.due:
+            self._start_clock(batch)
+
+    def _landed(self, flight: _Flight) -> None:
+        del self._flights[flight.key]
+        (answer,) = flight.results
+        assert isinstance(answer, Answer)  # noqa: S101  # a complete batch has answers
+        self.cache.put(flight.key, answer, self._loop.time())
+        # whoever asked first pays for the messages
+        flight.waiters[0][0].budget.used += flight.budget.used
+        for batch, index in flight.waiters:
+            if batch.results[index] is flight.key or batch.results[index] == flight.key:
+                batch.results[index] = answer
+                batch.left -= 1
+                if not batch.left:
+                    batch.complete()
+
+    # ── time ──
+
+    def start(self) -> None:
+        """Open the ports and start the clock."""
+        for server in self._servers:
+            self._open_ports(server)
+        self._timer = self._loop.call_later(self._tuning.tick_s, self._tick)
+
+    def close(self) -> None:
+        """Close everything; whoever still waits is told UNREACHABLE."""
+        if self._timer is not None:
+            self._timer.cancel()
+        waiting = [*self._interactive, *self._begun, *self._fresh]
+        for port in [*self._leaving, *(port for ports in self._ports for port in ports)]:
+            waiting += port.pending.values()
+            port.close()
+        for link in self._links:
+            waiting += link.pending.values()
+            link.pending.clear()
+            link.close()
+        for query in waiting:
+            self._end(query, Outcome.UNREACHABLE)
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(self._tuning.tick_s, self._tick)
+        now, cpu = self._loop.time(), time.thread_time()
+        passed, used = now - self._ticked_at, cpu - self._cpu_at
+        self._ticked_at, self._cpu_at = now, cpu
+        late, expired = self._wheel.advance()
+        for query in late:
+            self._timed_out(query)
+        for batch in expired:
+            self._expire(batch)
+        for server in self._servers:
+            server.refill(passed)
+            server.grow(cpu_bound=used > _CPU_BOUND * passed)
+            self._look_after(server, now)
+        self._leave()
+        self.pump()
+
+    def _look_after(self, server: Server, now: float) -> None:
+        """Fresh ports, an idle TCP connection closed, a doubtful server probed."""
+        tuning = self._tuning
+        link = self._links[server.number]
+        if (
+            self._wheel.now - link.used_at > self._wheel.ticks(tuning.tcp_idle_s)
+            and not link.pending
+        ):
+            link.close()
+        if server.is_open:
+            if now >= server.reopen_at and not server.probing:
+                self._probe(server, now)
+            return
+        oldest = self._wheel.now - int(tuning.rotate_s / tuning.tick_s)
+        ports = self._ports[server.number]
+        for place, port in enumerate(ports):
+            if port.sent >= tuning.rotate_after or (port.sent and port.born < oldest):
+                self._leaving.append(port)
+                ports[place] = UdpPort(server, self, self._loop, self._wheel.now)
+        self._open_ports(server)
+        # the first probe, when the window has become the limit, tells what is normal
+        grown = server.window > tuning.first_window and not server.base_rtt
+        if not server.probing and (server.is_suspect(tuning.doubt_after) or grown):
+            self._probe(server, now)
+
+    def _open_ports(self, server: Server) -> None:
+        wanted = -(-server.window // 128)
+        wanted = max(self._tuning.sockets_min, min(self._tuning.sockets_max, wanted))
+        ports = self._ports[server.number]
+        try:
+            while len(ports) < wanted:
+                ports.append(UdpPort(server, self, self._loop, self._wheel.now))
+        except OSError:  # no route, or no descriptors left
+            if not ports:
+                server.probed(None, self._loop.time(), self._tuning.reopen_s)
+
+    def _leave(self) -> None:
+        """Close replaced ports once nothing is expected on them."""
+        for port in [port for port in self._leaving if not port.pending]:
+            self._leaving.remove(port)
+            port.close()
+
+    def _probe(self, server: Server, now: float) -> None:
+        """Ask the root's NS: every resolver knows it, and no domain is to blame for its loss."""
+        if not self._ports[server.number]:
+            self._open_ports(server)
+        if not self._ports[server.number]:
+            return
+        server.probing = True
+        probe = _Probe(self, server, now)
+        template: Template = TEMPLATES[RRType.NS]
+        question = encode_name(".") + template.tail
+        packet = message(question, edns=False)
+        query = Query(probe, 0, ".", template, question, packet, self._timeouts[:1])
+        probe.results[0] = query
+        query.edns = False
+        if not self._transmit(query, server, probe):
+            self._end(query, Outcome.UNREACHABLE)
+
+    def _probed(self, probe: _Probe) -> None:
+        (answer,) = probe.results
+        now = self._loop.time()
+        lost = isinstance(answer, Answer) and answer.outcome in (
+            Outcome.TIMEOUT,
+            Outcome.UNREACHABLE,
+        )
+        probe.server.probed(None if lost else now - probe.started, now, self._tuning.reopen_s)
+
+
+@asynccontextmanager
+async def open_engine(
+    config: Config, metrics: Metrics | None = None, *, tuning: Tuning | None = None
+) -> AsyncIterator[Engine]:
+    """The engine for this event loop, closed at the end of the block."""
+    engine = Engine(config, metrics, tuning or Tuning())
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.close()

@@ -1,0 +1,222 @@
+"""One domain: all its questions, in waves, each wave chosen by what the one before has said."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
+from hunter.resolver.engine import Engine
+from hunter.resolver.questions import Budget, Lane
+
+#: most selectors asked at each depth (dkim_selectors.yaml: at most 16 names a domain)
+MAX_SELECTORS = {Depth.QUICK: 3, Depth.FULL: 14}
+#: label under which the answer to the random selector is filed
+WILDCARD = "*._domainkey"
+_MAX_INCLUDES = 10
+_MAX_INCLUDE_DEPTH = 3
+_MAX_MX_HOSTS = 5
+#: RFC 9989 section 4.10: at most 8 questions to find a policy
+_MAX_DMARC_PARENTS = 7
+
+_QUICK: tuple[tuple[RRType, str], ...] = (
+    (RRType.TXT, ""),
+    (RRType.NS, ""),
+    (RRType.TXT, "_dmarc"),
+    (RRType.CNAME, "autodiscover"),
+    (RRType.CNAME, "enterpriseregistration"),
+)
+_FULL: tuple[tuple[RRType, str], ...] = (
+    *_QUICK,
+    (RRType.SOA, ""),
+    (RRType.A, ""),
+    (RRType.AAAA, ""),
+    (RRType.CAA, ""),
+    (RRType.DS, ""),
+    (RRType.CNAME, "enterpriseenrollment"),
+    (RRType.CNAME, "lyncdiscover"),
+    (RRType.CNAME, "sip"),
+    (RRType.CNAME, "msoid"),
+    (RRType.SRV, "_sipfederationtls._tcp"),
+    (RRType.SRV, "_autodiscover._tcp"),
+    (RRType.TXT, "_mta-sts"),
+    (RRType.TXT, "_smtp._tls"),
+    (RRType.TXT, "default._bimi"),
+)
+
+Question = tuple[str, RRType]
+
+
+class SelectorHints(Protocol):
+    """What a survey needs to know about operators; `hunter.knowledge` knows it."""
+
+    def selectors_for(self, hosts: Sequence[str], depth: Depth) -> Sequence[str]:
+        """DKIM selectors worth asking for, the likeliest first.
+
+        `hosts` are names that hint at an operator: MX hosts, at full depth also SPF include
+        targets and what autodiscover points to.
+        """
+
+
+class _Surveyor:
+    """One survey under way: its budget, and the answers so far."""
+
+    def __init__(self, engine: Engine, domain: str, lane: Lane) -> None:
+        self.domain = domain
+        self.answers: dict[str, Answer] = {}
+        self.budget = Budget()
+        self._engine = engine
+        self._lane = lane
+
+    async def ask(self, questions: Iterable[Question]) -> list[Answer]:
+        """Ask about the domain and names below it, never from memory."""
+        answers = await self._engine.ask([*questions], lane=self._lane, budget=self.budget)
+        self.answers.update((answer.question, answer) for answer in answers)
+        return answers
+
+    def file_wildcard(self, probe: str) -> None:
+        """File the probe's answer as `*._domainkey`.
+
+        That is what it proves, and the next survey, with another random label, has it under the
+        same name.
+        """
+        answer = self.answers.pop(f"{probe} {RRType.TXT}", None)
+        if answer is not None:
+            filed = msgspec.structs.replace(answer, name=self.below(WILDCARD))
+            self.answers[filed.question] = filed
+
+    async def ask_others(self, questions: Iterable[Question]) -> list[Answer]:
+        """Ask what has not been asked yet; only what is not below the domain may be shared."""
+        wanted = list(dict.fromkeys(questions))
+        new = [each for each in wanted if f"{each[0]} {each[1]}" not in self.answers]
+        own = [each for each in new if f".{each[0]}".endswith(f".{self.domain}")]
+        others = [each for each in new if each not in own]
+        asked = [
+            self._engine.ask(part, lane=self._lane, shared=part is others, budget=self.budget)
+            for part in (own, others)
+            if part
+        ]
+        for answers in asked:
+            self.answers.update((answer.question, answer) for answer in await answers)
+        return [self.answers[f"{name} {rrtype}"] for name, rrtype in wanted]
+
+    def below(self, label: str) -> str:
+        """A name under the domain; "" is the domain itself."""
+        return f"{label}.{self.domain}" if label else self.domain
+
+    def records(self, rrtype: RRType, label: str = "") -> tuple[str, ...]:
+        """Records of an answer at hand; none when it was not asked or not found."""
+        answer = self.answers.get(f"{self.below(label)} {rrtype}")
+        return () if answer is None else answer.records
+
+
+async def survey(
+    engine: Engine,
+    domain: str,
+    depth: Depth,
+    knowledge: SelectorHints,
+    *,
+    lane: Lane = Lane.BULK,
+) -> Survey:
+    """All answers about a domain (lower-case A-labels) at a depth, within 60 messages and 15 s.
+
+    Questions about the domain and names below it are never taken from the cache; SPF include
+    targets, MX hosts and DMARC parents, which many domains share, are. A question without an
+    answer is in the survey with the outcome that says why; one not asked is not there.
+    """
+    started = time.monotonic()
+    surveyor = _Surveyor(engine, domain, lane)
+    (mx,) = await surveyor.ask([(domain, RRType.MX)])
+    # NXDOMAIN: nothing exists below either (RFC 8020). Behind a CNAME it is the target that is
+    # missing (RFC 6604 section 3), and the domain may well have names below it
+    if mx.outcome is not Outcome.NXDOMAIN or mx.chain:
+        await _waves(surveyor, depth, knowledge)
+    return Survey(
+        domain=domain,
+        depth=depth,
+        answers=surveyor.answers,
+        queries=surveyor.budget.used,
+        duration_ms=round((time.monotonic() - started) * 1000, 3),
+    )
+
+
+async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) -> None:
+    labels = _QUICK if depth is Depth.QUICK else _FULL
+    # whatever answers to a selector nobody can have chosen is a wildcard, not a key
+    probe = surveyor.below(f"hunter-{secrets.token_hex(6)}._domainkey")
+    questions = [(surveyor.below(label), rrtype) for rrtype, label in labels]
+    await surveyor.ask(questions if depth is Depth.QUICK else [*questions, (probe, RRType.TXT)])
+    surveyor.file_wildcard(probe)
+    hosts = mx_hosts(surveyor.records(RRType.MX))
+    if depth is Depth.FULL:
+        await _other_names(surveyor, hosts)
+        hosts = [*hosts, *_hints(surveyor)]
+    selectors = list(knowledge.selectors_for(hosts, depth))[: MAX_SELECTORS[depth]]
+    keys = [f"{selector}._domainkey" for selector in selectors]
+    # TXT, not CNAME: the answer brings the CNAME along, in its chain, and the key behind it
+    await surveyor.ask([(surveyor.below(key), RRType.TXT) for key in keys])
+
+
+def mx_hosts(records: Iterable[str]) -> list[str]:
+    """Host names of MX records, best preference first; null MX (RFC 7505) has none."""
+    pairs = sorted((int(p), host) for p, _, host in (each.partition(" ") for each in records))
+    return [host for _, host in dict.fromkeys(pairs) if host != "."]
+
+
+def _dmarc_parents(surveyor: _Surveyor) -> list[Question]:
+    """Names up the tree that may hold the policy (RFC 9989 section 4.10), when the own has none."""
+    own = surveyor.answers[f"{surveyor.below('_dmarc')} {RRType.TXT}"]
+    # while the own record is unknown nothing above can decide
+    if not own.outcome.is_known or any(record.startswith("v=DMARC1") for record in own.records):
+        return []
+    labels = surveyor.domain.split(".")
+    above = [labels[start:] for start in range(1, len(labels))]
+    # with eight labels or more the walk jumps to the last seven
+    above = [each for each in above if len(each) <= _MAX_DMARC_PARENTS]
+    return [(f"_dmarc.{'.'.join(each)}", RRType.TXT) for each in above]
+
+
+async def _other_names(surveyor: _Surveyor, hosts: Sequence[str]) -> None:
+    """DMARC parents, MX hosts with their TLSA, SPF include targets down to the third level."""
+    questions = _dmarc_parents(surveyor)
+    for host in hosts[:_MAX_MX_HOSTS]:
+        questions += [(host, RRType.A), (f"_25._tcp.{host}", RRType.TLSA)]
+    texts = surveyor.records(RRType.TXT)
+    for _ in range(_MAX_INCLUDE_DEPTH):
+        targets = include_targets(texts)[:_MAX_INCLUDES]
+        questions += [(target, RRType.TXT) for target in targets]
+        if not questions:
+            return
+        answers = await surveyor.ask_others(questions)
+        texts = tuple(text for answer in answers for text in answer.records)
+        questions = []
+
+
+def include_targets(texts: Iterable[str]) -> list[str]:
+    """What the SPF records among these texts include or redirect to, macros left out.
+
+    No SPF parser: this decides only what is worth asking, and asks rather once too often.
+    """
+    found = []
+    for text in texts:
+        if text[:7].lower() not in {"v=spf1", "v=spf1 "}:
+            continue
+        for term in text.split():
+            low = term.lower().lstrip("+-~?")
+            for mark in ("include:", "redirect="):
+                target = low.removeprefix(mark).rstrip(".")
+                if low.startswith(mark) and "." in target and "%" not in target:
+                    found.append(target)
+    return list(dict.fromkeys(found))
+
+
+def _hints(surveyor: _Surveyor) -> list[str]:
+    """Names that hint at an operator beside the MX."""
+    return [
+        *include_targets(surveyor.records(RRType.TXT)),
+        *surveyor.records(RRType.CNAME, "autodiscover"),
+    ]
