@@ -12,7 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from hunter.config import Config
-from hunter.core.errors import Unavailable
+from hunter.core.errors import HunterError, Unavailable
 
 #: What every store function takes first. The caller owns the transaction.
 Connection: TypeAlias = "asyncpg.Connection[Any] | PoolConnectionProxy[Any]"
@@ -57,8 +57,8 @@ class Exhausted(Unavailable):
     """PostgreSQL is out of disk or memory"""
 
 
-class BadData(Exception):
-    """PostgreSQL refuses a value; the statement holds one row too many."""
+class BadData(HunterError):
+    """PostgreSQL refuses a value"""
 
 
 class Database:
@@ -126,6 +126,26 @@ class Database:
             await conn.execute(_PING)
 
 
+_CONNECTIONS: Final[LiteralString] = """
+    SELECT count(*) AS used, current_setting('max_connections')::integer AS allowed
+    FROM pg_stat_activity WHERE backend_type = 'client backend'
+"""
+
+
+async def server_connections(conn: Connection) -> tuple[int, int]:
+    """Connections the server has, of all its clients, and how many it allows."""
+    row = await conn.fetchrow(_CONNECTIONS)
+    return (row["used"], row["allowed"]) if row else (0, 0)
+
+
+@asynccontextmanager
+async def savepoint(conn: Connection) -> AsyncIterator[None]:
+    """A part of a transaction that can fail alone; raises BadData when a value was refused."""
+    with _in_our_words():
+        async with conn.transaction():
+            yield
+
+
 _PING: Final[LiteralString] = "SELECT 1"
 
 
@@ -141,7 +161,11 @@ class _in_our_words:  # noqa: N801  # reads as a statement
                 _raise_translated(error)
             case TimeoutError() | OSError():
                 raise Unavailable("the database does not answer") from error
-            case asyncpg.InterfaceError() if not isinstance(error, ValueError):
+            case UnicodeError():
+                raise BadData("text that is not UTF-8") from error
+            case asyncpg.InterfaceError():
+                if isinstance(error, ValueError):
+                    raise BadData(str(error)) from error
                 raise Unavailable("the connection to the database was lost") from error
             case _:
                 return
@@ -153,7 +177,7 @@ def _raise_translated(error: asyncpg.PostgresError) -> None:
         raise Exhausted("the database is out of disk or memory", retry_after_s=5) from error
     if code in _RETRYABLE or code.startswith("08"):
         raise Unavailable("the database is busy or restarting") from error
-    if code.startswith("22"):
+    if code.startswith("22") or code == "23514":
         raise BadData(f"{type(error).__name__}: {error}") from error
 
 

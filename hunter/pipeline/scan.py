@@ -1,0 +1,363 @@
+"""One chunk of a scan job: claimed, surveyed, judged and committed under its fence."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from hunter.core.answers import Survey
+from hunter.core.errors import Unavailable
+from hunter.core.idn import to_unicode
+from hunter.core.judge import judge, next_history
+from hunter.core.judgement import ScanStatus
+from hunter.core.merge import merge
+from hunter.knowledge.load import Knowledge
+from hunter.ops.metrics import Metrics
+from hunter.queue.hints import Hints
+from hunter.resolver.engine import Engine
+from hunter.resolver.questions import Lane
+from hunter.resolver.survey import survey
+from hunter.store import chunks, jobs, judged, results
+from hunter.store.chunks import Claim
+from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
+from hunter.store.identifiers import uuid7
+from hunter.store.ingests import search_text
+from hunter.store.judged import JudgedLead, Observed, Standing
+from hunter.store.results import NewResult
+
+log = structlog.get_logger()
+
+#: longest stretch of judging before other tasks get a turn
+_SLICE_S: Final = 0.008
+#: a commit is tried again until the lease would be long gone
+_COMMIT_DEADLINE_S: Final = 60.0
+_CLAIM_DEADLINE_S: Final = 5.0
+_REASON_CHARS: Final = 300
+
+#: what a survey ended with: the answers, or why Hunter has none
+Seen: TypeAlias = "Survey | str"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A chunk this process works on."""
+
+    epoch: int
+    work: asyncio.Task[None]
+
+
+class _FencedError(Exception):
+    """The chunk is somebody else's now: nothing may be written for it."""
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    """What is to be written about one domain."""
+
+    result: NewResult
+    lead: JudgedLead | None = None
+    #: what was seen, new or the same as before
+    observed: Observed | None = None
+    is_new: bool = False
+
+
+class Scanner:
+    """Works on the chunks of this process; knows which it holds, for heartbeat and drain."""
+
+    def __init__(
+        self,
+        db: Database,
+        hints: Hints,
+        engine: Engine,
+        knowledge: Knowledge,
+        metrics: Metrics,
+        *,
+        worker_id: UUID,
+        lease_s: float,
+    ) -> None:
+        self.held: dict[int, Held] = {}
+        self.worker_id = worker_id
+        self._db = db
+        self._hints = hints
+        self._engine = engine
+        self._knowledge = knowledge
+        self._metrics = metrics
+        self._lease_s = lease_s
+
+    async def look_at(self, chunk_id: int, lane: str) -> bool:
+        """Claim a chunk and work on it to the end; False when it was not to be had."""
+
+        async def claim(conn: Connection) -> Claim | None:
+            return await chunks.claim(
+                conn, chunk_id, worker_id=self.worker_id, lease_s=self._lease_s
+            )
+
+        return await self._take(claim, lane)
+
+    async def take_next(self, lane: str) -> bool:
+        """Claim any chunk of a lane without a hint; False when there is none."""
+
+        async def claim(conn: Connection) -> Claim | None:
+            return await chunks.claim_next(
+                conn, lane, worker_id=self.worker_id, lease_s=self._lease_s
+            )
+
+        return await self._take(claim, lane)
+
+    async def _take(
+        self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
+    ) -> bool:
+        try:
+            claimed = await self._db.transact(
+                claim, deadline_s=_CLAIM_DEADLINE_S, reserved=lane == "interactive"
+            )
+        except Unavailable as error:
+            log.warning("chunk not claimed", reason=str(error))
+            return False
+        if claimed is None:
+            return False
+        if claimed.was_lost:
+            self._metrics.hunter_lease_losses_total.inc({})
+        await self._hold(claimed)
+        return True
+
+    async def _hold(self, claim: Claim) -> None:
+        """Run the work as a task of its own, which ends with itself, heartbeat or drain only.
+
+        arq cancels its tasks when Redis blips; the chunk does not care.
+        """
+        work = asyncio.create_task(run_chunk(self, claim))
+        held = self.held[claim.chunk_id] = Held(claim.epoch, work)
+
+        def let_go(_: object) -> None:
+            # a later claim of the same chunk by this process is another entry
+            if self.held.get(claim.chunk_id) is held:
+                del self.held[claim.chunk_id]
+
+        work.add_done_callback(let_go)
+        await asyncio.wait({work})
+
+    async def survey_all(self, claim: Claim) -> list[Seen]:
+        """All domains of a chunk at once; the engine's window limits what is in flight."""
+        return await asyncio.gather(*(self._survey_one(claim, name) for name in claim.domains))
+
+    async def _survey_one(self, claim: Claim, domain: str) -> Seen:
+        try:
+            seen = await survey(
+                self._engine, domain, claim.depth, self._knowledge, lane=Lane(claim.lane)
+            )
+        except Exception as error:  # one domain never sinks a chunk
+            log.exception("survey failed", domain=domain)
+            return _reason("survey", error)
+        self._metrics.hunter_scan_duration_seconds.observe({}, seen.duration_ms / 1000)
+        return seen
+
+    async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
+        """Write a chunk in one transaction under its fence; raises _FencedError when it is lost."""
+        order = sorted(zip(claim.domains, seen, strict=True), key=lambda pair: pair[0])
+
+        async def work(conn: Connection) -> list[_Verdict]:
+            verdicts = await self._under_fence(conn, claim, order)
+            await self._write(conn, claim, verdicts)
+            await self._count(conn, claim, verdicts)
+            return verdicts
+
+        async def one_by_one(conn: Connection) -> list[_Verdict]:
+            verdicts = await self._under_fence(conn, claim, order)
+            written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
+            await self._count(conn, claim, written)
+            return written
+
+        reserved = claim.lane == "interactive"
+        try:
+            verdicts = await self._db.transact(
+                work, deadline_s=_COMMIT_DEADLINE_S, reserved=reserved
+            )
+        except BadData:
+            log.warning("chunk written row by row")
+            verdicts = await self._db.transact(
+                one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=reserved
+            )
+        failed = sum(verdict.result.outcome == ScanStatus.FAILED for verdict in verdicts)
+        self._metrics.domains_scanned_total.add({}, len(verdicts))
+        self._metrics.domains_scanned_failed_total.add({}, failed)
+
+    async def _under_fence(
+        self, conn: Connection, claim: Claim, order: Sequence[tuple[str, Seen]]
+    ) -> list[_Verdict]:
+        """Lock chunk and leads, in that order and the leads by name, and judge."""
+        if not await chunks.hold(conn, claim.chunk_id, claim.epoch):
+            raise _FencedError
+        domains = [domain for domain, _ in order]
+        shown = [to_unicode(domain) for domain in domains]
+        search = [search_text(*names) for names in zip(domains, shown, strict=True)]
+        await judged.insert_missing(conn, domains, shown, search)
+        standings = await judged.lock(conn, domains)
+        return await self._judge_all(claim, order, standings)
+
+    async def _write(self, conn: Connection, claim: Claim, verdicts: Sequence[_Verdict]) -> None:
+        at = claim.leased_at
+        await results.add(conn, claim.job_id, at, [v.result for v in verdicts])
+        await judged.observe(conn, at, [v.observed for v in verdicts if v.observed and v.is_new])
+        await judged.renew(conn, at, [v.observed for v in verdicts if v.observed and not v.is_new])
+        await judged.write(conn, at, [v.lead for v in verdicts if v.lead])
+        failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
+        await judged.mark_failed(conn, failed)
+
+    async def _write_alone(self, conn: Connection, claim: Claim, verdict: _Verdict) -> _Verdict:
+        """Write one domain; the one whose data PostgreSQL refuses fails alone, with the reason."""
+        try:
+            async with savepoint(conn):
+                await self._write(conn, claim, [verdict])
+        except BadData as error:
+            verdict = _failed(verdict.result.domain, _reason("storing", error))
+            await self._write(conn, claim, [verdict])
+        return verdict
+
+    async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[_Verdict]) -> None:
+        outcomes = [verdict.result.outcome for verdict in verdicts]
+        await chunks.finish(
+            conn,
+            claim.chunk_id,
+            claim.epoch,
+            ok=outcomes.count(ScanStatus.OK),
+            failed=outcomes.count(ScanStatus.FAILED),
+            unknown=outcomes.count(ScanStatus.UNKNOWN),
+        )
+
+    async def _judge_all(
+        self, claim: Claim, order: Sequence[tuple[str, Seen]], standings: dict[str, Standing]
+    ) -> list[_Verdict]:
+        """Judge in slices: the loop also carries heartbeats and DNS answers."""
+        loop = asyncio.get_running_loop()
+        turn_ends = loop.time() + _SLICE_S
+        verdicts = []
+        for domain, seen in order:
+            verdicts.append(self._judge_one(claim, domain, seen, standings[domain]))
+            if loop.time() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = loop.time() + _SLICE_S
+        return verdicts
+
+    def _judge_one(self, claim: Claim, domain: str, seen: Seen, standing: Standing) -> _Verdict:
+        if isinstance(seen, str):
+            return _failed(domain, seen)
+        try:
+            return self._verdict(claim.leased_at, seen, standing)
+        except Exception as error:  # one domain never sinks a chunk
+            log.exception("judging failed", domain=domain)
+            return _failed(domain, _reason("judging", error))
+
+    def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing) -> _Verdict:
+        merged = merge(standing.previous, seen, standing.observed_at)
+        as_of = at.astimezone(dt.UTC).date()
+        judgement = judge(merged, standing.history, self._knowledge.rules, as_of)
+        is_late = standing.last_scanned_at is not None and standing.last_scanned_at > at
+        is_same = judgement.fingerprint == standing.fingerprint
+        observation_id = standing.observation_id if is_same else None
+        is_own = merged.answers == seen.answers
+        result = NewResult(
+            domain=seen.domain,
+            outcome=judgement.scan_status.value,
+            reason=None,
+            judgement=_json(judgement),
+            survey=None if is_own and not is_late else _json(seen),
+            observation_id=None if is_late else observation_id or uuid7(),
+        )
+        if result.observation_id is None:  # a later survey was written already: keep its state
+            return _Verdict(result)
+        observed = Observed(
+            id=result.observation_id,
+            domain=seen.domain,
+            fingerprint=judgement.fingerprint,
+            rules_version=judgement.rules_version,
+            score=judgement.score,
+            evidence=_json(merged) if _is_news(standing, merged, observation_id) else None,
+        )
+        history = next_history(standing.history, judgement, as_of)
+        lead = JudgedLead(judgement, history, result.observation_id)
+        return _Verdict(result, lead, observed, is_new=observation_id is None)
+
+    async def finished(self, claim: Claim) -> None:
+        """After COMMIT: complete the job somebody waits for at once, and tell."""
+        if claim.lane == "interactive":
+
+            async def complete(conn: Connection) -> str | None:
+                return await jobs.finish(conn, claim.job_id)
+
+            await self._db.transact(complete, deadline_s=_CLAIM_DEADLINE_S, reserved=True)
+        await self._hints.announce(claim.job_id)
+
+    async def put_back(self, claim: Claim, error: Exception, *, counted: bool) -> None:
+        """Hand a chunk back after an exception, to be tried later."""
+
+        async def postpone(conn: Connection) -> None:
+            await chunks.postpone(
+                conn, claim.chunk_id, claim.epoch, reason=_reason("chunk", error), counted=counted
+            )
+
+        try:
+            await self._db.transact(postpone, deadline_s=_CLAIM_DEADLINE_S)
+        except Unavailable:
+            log.warning("chunk left to its lease", chunk=claim.chunk_id)
+
+
+async def run_chunk(scanner: Scanner, claim: Claim) -> None:
+    """Survey, judge and commit a claimed chunk; whatever goes wrong, the chunk is not lost.
+
+    Cancelled, it writes nothing: the lease was handed back or taken over.
+    """
+    with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.chunk_id):
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            seen = await scanner.survey_all(claim)
+            await scanner.commit(claim, seen)
+        except _FencedError:
+            log.info("chunk fenced out", epoch=claim.epoch)
+            return
+        except (Exhausted, Unavailable) as error:
+            log.warning("chunk put back", reason=str(error))
+            await scanner.put_back(claim, error, counted=False)
+            return
+        except Exception as error:
+            log.exception("chunk failed")
+            await scanner.put_back(claim, error, counted=True)
+            return
+        duration_ms = round(1000 * (loop.time() - started), 1)
+        log.info("chunk scanned", domains=len(claim.domains), duration_ms=duration_ms)
+        try:
+            await scanner.finished(claim)
+        except Unavailable:
+            log.info("completion left to the dispatcher")
+
+
+def _is_news(standing: Standing, merged: Survey, observation_id: UUID | None) -> bool:
+    """True when the stored evidence does not say the same: other values, questions or ages.
+
+    TTLs alone are no news; an inherited answer is, or its age would be lost at the next merge.
+    """
+    before = standing.previous
+    if observation_id is None or before is None:
+        return True
+    return before.answers.keys() != merged.answers.keys() or any(
+        answer.stale_since for each in (before, merged) for answer in each.answers.values()
+    )
+
+
+def _failed(domain: str, reason: str) -> _Verdict:
+    return _Verdict(NewResult(domain, ScanStatus.FAILED.value, reason, None, None, None))
+
+
+def _reason(step: str, error: Exception) -> str:
+    """Why Hunter failed, in text PostgreSQL can hold."""
+    text = f"{step}: {type(error).__name__}: {error}"[:_REASON_CHARS].replace("\0", "")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,221 @@
+"""Leads written: locked in order, then judged anew, with the observation behind the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from hunter.core.answers import Survey
+from hunter.core.judgement import History, Judgement, Segment, SignalDates
+from hunter.store.database import Connection
+
+_survey_of: Final = msgspec.json.Decoder(Survey).decode
+_dates_of: Final = msgspec.json.Decoder(dict[str, SignalDates]).decode
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is known of a domain before a survey is judged."""
+
+    last_scanned_at: datetime | None
+    history: History
+    fingerprint: str | None
+    observation_id: UUID | None
+    #: the merged survey of the current observation
+    previous: Survey | None
+    #: ISO 8601 instant at which `previous` was last confirmed, "" without one
+    observed_at: str
+
+
+class JudgedLead(msgspec.Struct, frozen=True):
+    """The new current judgement of a lead."""
+
+    judgement: Judgement
+    history: History
+    observation_id: UUID
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """An observation to be written or renewed; `evidence` None leaves the stored one as it is."""
+
+    id: UUID
+    domain: str
+    fingerprint: str
+    rules_version: str
+    score: int
+    evidence: str | None
+
+
+_INSERT_MISSING: Final[LiteralString] = """
+    INSERT INTO lead (domain, display_name, search)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS n(domain, display_name, search)
+    ORDER BY domain COLLATE "C"
+    ON CONFLICT (domain) DO NOTHING
+"""
+
+
+async def insert_missing(
+    conn: Connection, domains: Sequence[str], display_names: Sequence[str], search: Sequence[str]
+) -> None:
+    """Make sure that every domain is a lead, in the order in which all chunks lock."""
+    await conn.execute(_INSERT_MISSING, domains, display_names, search)
+
+
+_LOCK: Final[LiteralString] = """
+    SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
+        l.observation_id, o.evidence, o.observed_to
+    FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
+    WHERE l.domain = ANY($1::text[])
+    ORDER BY l.domain FOR UPDATE OF l
+"""
+
+
+async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
+    """Lock leads in the order of their names and say where each stands."""
+    rows = await conn.fetch(_LOCK, domains)
+    return {row["domain"]: _standing_from_row(row) for row in rows}
+
+
+_NOTHING: Final = Standing(None, History(), None, None, None, "")
+
+
+def _standing_from_row(row: Any) -> Standing:  # a Record reads by name
+    if row["last_scanned_at"] is None:
+        return _NOTHING
+    # a segment that was never decided says nothing about the past
+    decided = row["segment"] not in {None, Segment.UNKNOWN.value}
+    history = History(
+        seen=_dates_of(row["seen"]) if row["seen"] else {},
+        segment=Segment(row["segment"]) if decided else None,
+        score=row["score"] if decided else None,
+        provider=row["provider"],
+    )
+    return Standing(
+        last_scanned_at=row["last_scanned_at"],
+        history=history,
+        fingerprint=row["fingerprint"],
+        observation_id=row["observation_id"] if row["evidence"] else None,
+        previous=_survey_of(row["evidence"]) if row["evidence"] else None,
+        observed_at=row["observed_to"].isoformat() if row["observed_to"] else "",
+    )
+
+
+_WRITE: Final[LiteralString] = """
+    UPDATE lead SET
+        scan_status = n.scan_status, last_scanned_at = $1, provider = n.provider,
+        mx_operator = n.mx_operator, gateway = n.gateway, local_provider = n.local_provider,
+        mail_state = n.mail_state, tenant_state = n.tenant_state, tenant_name = n.tenant_name,
+        segment = n.segment, priority = n.priority, score = n.score, fit = n.fit,
+        urgency = n.urgency, confidence = n.confidence, posture = n.posture,
+        dmarc_policy = n.dmarc_policy, reason = n.reason, rules_version = n.rules_version,
+        fingerprint = n.fingerprint, observation_id = n.observation_id,
+        judgement = n.judgement, seen = n.seen
+    FROM unnest(
+        $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
+        $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
+        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[]
+    ) AS n(
+        domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
+        tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
+        dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen
+    )
+    WHERE lead.domain = n.domain
+"""
+
+
+async def write(conn: Connection, scanned_at: datetime, leads: Sequence[JudgedLead]) -> None:
+    """Replace the current judgement of leads that `lock` holds."""
+    if not leads:
+        return
+    columns = zip(*(_lead_values(lead) for lead in leads), strict=True)
+    await conn.execute(_WRITE, scanned_at, *columns)
+
+
+def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
+    """One lead in the order of `_WRITE`."""
+    j = lead.judgement
+    return (
+        j.domain,
+        j.scan_status.value,
+        j.provider,
+        j.mx_operator,
+        j.gateway,
+        j.local_provider,
+        j.mail_state,
+        j.tenant_state,
+        j.tenant_name,
+        j.segment.value,
+        j.priority,
+        j.score,
+        j.fit,
+        j.urgency,
+        j.confidence,
+        j.posture,
+        j.dmarc_policy,
+        j.reason,
+        j.rules_version,
+        j.fingerprint,
+        lead.observation_id,
+        msgspec.json.encode(j).decode(),
+        msgspec.json.encode(lead.history.seen).decode(),
+    )
+
+
+_MARK_FAILED: Final[LiteralString] = """
+    UPDATE lead SET scan_status = 'failed'
+    WHERE domain = ANY($1::text[]) AND last_scanned_at IS NULL
+"""
+
+
+async def mark_failed(conn: Connection, domains: Sequence[str]) -> None:
+    """Say of leads never judged that Hunter failed on them; a judgement at hand stays."""
+    if domains:
+        await conn.execute(_MARK_FAILED, domains)
+
+
+_OBSERVE: Final[LiteralString] = """
+    INSERT INTO observation
+        (id, domain, observed_from, observed_to, fingerprint, rules_version, score, evidence)
+    SELECT n.id, n.domain, $1, $1, n.fingerprint, n.rules_version, n.score, n.evidence
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::jsonb[])
+        AS n(id, domain, fingerprint, rules_version, score, evidence)
+"""
+_RENEW: Final[LiteralString] = """
+    UPDATE observation SET observed_to = $1, rules_version = n.rules_version, score = n.score,
+        evidence = coalesce(n.evidence, observation.evidence)
+    FROM unnest($2::uuid[], $3::text[], $4::smallint[], $5::jsonb[])
+        AS n(id, rules_version, score, evidence)
+    WHERE observation.id = n.id
+"""
+
+
+async def observe(conn: Connection, observed_at: datetime, new: Sequence[Observed]) -> None:
+    """Add observations: something about their domains is different from before."""
+    if new:
+        await conn.execute(
+            _OBSERVE,
+            observed_at,
+            [o.id for o in new],
+            [o.domain for o in new],
+            [o.fingerprint for o in new],
+            [o.rules_version for o in new],
+            [o.score for o in new],
+            [o.evidence for o in new],
+        )
+
+
+async def renew(conn: Connection, observed_at: datetime, same: Sequence[Observed]) -> None:
+    """Confirm observations: nothing changed since."""
+    if same:
+        await conn.execute(
+            _RENEW,
+            observed_at,
+            [o.id for o in same],
+            [o.rules_version for o in same],
+            [o.score for o in same],
+            [o.evidence for o in same],
+        )

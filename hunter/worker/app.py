@@ -1,0 +1,140 @@
+"""A worker process: resources opened, lanes, heartbeat and dispatcher run, drained when asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from hunter.config import Config
+from hunter.core.errors import Unavailable
+from hunter.knowledge.load import load_knowledge
+from hunter.ops.health import Health
+from hunter.ops.metrics import Metrics, zero
+from hunter.ops.process import watch_process
+from hunter.ops.server import serve_probes
+from hunter.pipeline.scan import Scanner
+from hunter.queue.hints import LOOK, Hints, open_queue
+from hunter.resolver.engine import open_engine
+from hunter.store.database import Database, open_database
+from hunter.store.identifiers import uuid7
+from hunter.store.migrate import require_schema
+from hunter.worker.dispatcher import Dispatcher
+from hunter.worker.heartbeat import Heartbeat
+from hunter.worker.lanes import Lane
+
+log = structlog.get_logger()
+
+_SCHEMA_PAUSE_S: Final = 1.0
+
+
+async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
+    """Work until `stop` is set, then drain within HUNTER_DRAIN_GRACE_S.
+
+    Raises Misconfigured when the port of the probes is taken. A database or Redis that is away is
+    waited for.
+    """
+    metrics = Metrics()
+    zero(metrics.arq_tasks_total, task=(LOOK,))
+    zero(metrics.arq_tasks_failed_total, task=(LOOK,))
+    async with (
+        open_database(config) as db,
+        open_queue(config) as hints,
+        open_engine(config, metrics) as engine,
+        watch_process(metrics, config.data_dir),
+    ):
+        metrics.on_render(lambda: _fill_pools(metrics, db, hints))
+        health = _health(config, db, hints)
+        scanner = Scanner(
+            db,
+            hints,
+            engine,
+            load_knowledge(),
+            metrics,
+            worker_id=uuid7(),
+            lease_s=config.lease_s,
+        )
+        async with serve_probes(config.host, config.worker_port, health, metrics):
+            if await _schema_is_ready(db, stop):
+                await _work(
+                    config, db, hints, scanner=scanner, metrics=metrics, health=health, stop=stop
+                )
+
+
+async def _work(
+    config: Config,
+    db: Database,
+    hints: Hints,
+    *,
+    scanner: Scanner,
+    metrics: Metrics,
+    health: Health,
+    stop: asyncio.Event,
+) -> None:
+    heartbeat = Heartbeat(db, scanner, config)
+    dispatcher = Dispatcher(db, hints, metrics, config)
+    slots = {"interactive": config.interactive_slots, "bulk": config.worker_slots}
+    lanes = [
+        Lane(name, n, scanner=scanner, hints=hints, metrics=metrics, config=config)
+        for name, n in slots.items()
+    ]
+    beating = asyncio.create_task(heartbeat.run())
+    taking = [asyncio.create_task(lane.run()) for lane in lanes]
+    taking.append(asyncio.create_task(dispatcher.run()))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        log.info("worker started", worker=str(scanner.worker_id), slots=slots)
+        await asyncio.wait({beating, *taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        health.draining = True
+        for lane in lanes:
+            lane.stop_taking()
+        # leases are extended until the last chunk is done or handed back
+        await heartbeat.drain(config.drain_grace_s)
+    finally:
+        tasks = [beating, *taking, stopping]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await heartbeat.leave()
+        log.info("worker stopped", worker=str(scanner.worker_id))
+
+
+async def _schema_is_ready(db: Database, stop: asyncio.Event) -> bool:
+    """Wait until the schema is what this build needs; False when asked to stop before."""
+    told = ""
+    while not stop.is_set():
+        try:
+            async with db.acquire() as conn:
+                await require_schema(conn)
+        except Unavailable as error:
+            if str(error) != told:
+                told = str(error)
+                log.warning("waiting for the database", reason=told)
+        else:
+            return True
+        try:
+            await asyncio.wait_for(stop.wait(), _SCHEMA_PAUSE_S)
+        except TimeoutError:
+            continue
+    return False
+
+
+def _health(config: Config, db: Database, hints: Hints) -> Health:
+    async def schema() -> None:
+        async with db.acquire(reserved=True) as conn:
+            await require_schema(conn)
+
+    return Health(
+        {"database": db.ping, "redis": hints.ping},
+        environment=config.environment,
+        startup={"schema": schema},
+        optional=frozenset() if config.ready_requires_redis else frozenset({"redis"}),
+    )
+
+
+def _fill_pools(metrics: Metrics, db: Database, hints: Hints) -> None:
+    metrics.db_connection_pool_size.set({}, db.in_use)
+    metrics.db_connection_pool_max.set({}, db.size)
+    metrics.redis_connection_pool_size.set({}, hints.connections_in_use)
+    metrics.redis_connection_pool_max.set({}, hints.connections_max)

@@ -1,0 +1,123 @@
+"""The dispatcher in every worker: hints out, jobs finished, the books checked; nobody is elected."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from hunter.config import Config
+from hunter.core.errors import Unavailable
+from hunter.ops.metrics import Metrics
+from hunter.queue.hints import Hints
+from hunter.store import chunks, idempotency, jobs
+from hunter.store.chunks import Hint
+from hunter.store.database import Connection, Database, server_connections
+from hunter.store.migrate import make_partitions
+
+log = structlog.get_logger()
+
+LANES: Final = ("interactive", "bulk")
+#: a receiving job that nobody touched for so long is deleted
+RECEIVING_IDLE_S: Final = 600.0
+_AUDIT_EVERY_S: Final = 10.0
+_SWEEP_EVERY_S: Final = 60.0
+_DEADLINE_S: Final = 3.0
+
+
+class Dispatcher:
+    """Level-triggered: each look starts from what PostgreSQL says now, so a missed one costs time only."""
+
+    def __init__(self, db: Database, hints: Hints, metrics: Metrics, config: Config) -> None:
+        self._db = db
+        self._hints = hints
+        self._metrics = metrics
+        self._interval_s = config.dispatch_interval_s
+        self._stale_s = config.hint_stale_s
+        self._alive_s = 3 * config.heartbeat_s
+
+    async def run(self) -> None:
+        """Look for ever."""
+        await asyncio.gather(
+            _repeat(self.look, self._interval_s),
+            _repeat(self.audit, _AUDIT_EVERY_S),
+            _repeat(self.sweep, _SWEEP_EVERY_S),
+        )
+
+    async def look(self) -> None:
+        """Give hints for what is claimable and finish what is through."""
+        if await self._hints.was_wiped():
+            log.warning("Redis was wiped, hints are given again")
+            await self._db.transact(chunks.forget_hints, deadline_s=_DEADLINE_S)
+            await self._hints.set_generation()
+        for lane in LANES:
+            await self._dispatch(lane)
+        await self._finish_jobs()
+
+    async def _dispatch(self, lane: str) -> None:
+        async def pick(conn: Connection) -> list[Hint]:
+            limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=self._stale_s)
+            if not limit:
+                return []
+            return await chunks.pick(conn, lane, limit=limit, stale_s=self._stale_s)
+
+        picked = await self._db.transact(
+            pick, deadline_s=_DEADLINE_S, reserved=lane == "interactive"
+        )
+        if picked:
+            await self._hints.give(lane, [(hint.chunk_id, hint.number) for hint in picked])
+
+    async def _finish_jobs(self) -> None:
+        async with self._db.acquire() as conn:
+            through = await jobs.finishable(conn)
+        for job_id in through:
+
+            async def finish(conn: Connection) -> str | None:
+                return await jobs.finish(conn, job_id)  # noqa: B023  # called in this round
+
+            status = await self._db.transact(finish, deadline_s=_DEADLINE_S)
+            if status == "completed":
+                log.info("job completed", job=str(job_id))
+                await self._hints.announce(job_id)
+            elif status is not None:
+                log.error("job does not add up", job=str(job_id))
+
+    async def audit(self) -> None:
+        """Compare the books and set the gauges that come from the database."""
+        async with self._db.acquire() as conn:
+            mismatched = await jobs.mismatched(conn)
+            by_state, oldest_s = await chunks.counts(conn)
+            used, limit = await server_connections(conn)
+        self._metrics.hunter_job_accounting_mismatch.set({}, mismatched)
+        self._metrics.hunter_oldest_ready_chunk_seconds.set({}, round(oldest_s, 3))
+        for state, count in by_state.items():
+            self._metrics.hunter_chunks.set({"state": state}, count)
+        self._metrics.db_connection_count.set({}, used)
+        self._metrics.db_connection_limit.set({}, limit)
+
+    async def sweep(self) -> None:
+        """Delete uploads that died, keys and workers of yesterday; make the partitions ahead."""
+
+        async def work(conn: Connection) -> int:
+            await idempotency.sweep(conn)
+            await chunks.sweep_workers(conn)
+            return await jobs.sweep_receiving(conn, RECEIVING_IDLE_S)
+
+        if swept := await self._db.transact(work, deadline_s=_DEADLINE_S):
+            log.info("dead uploads deleted", jobs=swept)
+        await self._db.transact(make_partitions, deadline_s=_DEADLINE_S)
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Run `work` again and again, whatever comes out; jitter keeps a fleet from marching in step."""
+    while True:
+        try:
+            await work()
+        except Unavailable as error:
+            log.warning("round skipped", round=work.__name__, reason=str(error))
+        except Exception:  # the next round starts from the database again
+            log.exception("round failed", round=work.__name__)
+        await asyncio.sleep(every_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter

@@ -1,0 +1,153 @@
+"""The arq side: one Worker per lane, made again when Redis blips, replaced by PostgreSQL when it stays away."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final, cast
+
+import structlog
+from arq.connections import ArqRedis
+from arq.typing import WorkerCoroutine
+from arq.worker import Worker, func
+
+from hunter.config import Config
+from hunter.core.errors import Unavailable
+from hunter.ops.metrics import Metrics
+from hunter.pipeline.scan import Scanner
+from hunter.queue.hints import (
+    LOOK,
+    REDIS_AWAY,
+    Hints,
+    decode_job,
+    encode_job,
+    queue_name,
+    redis_pool,
+)
+
+log = structlog.get_logger()
+
+#: without Redis for so long, chunks are claimed straight from PostgreSQL
+ALONE_AFTER_S: Final = 10.0
+#: it caps what the whole fleet can have in progress: arq reads only so far into the queue
+_READ_LIMIT: Final = 5000
+_JOB_TIMEOUT_S: Final = 300
+_PAUSE_S: Final = 0.5
+
+
+class Lane:
+    """One lane of one process: hints in, chunks worked on, `slots` at once."""
+
+    def __init__(
+        self,
+        name: str,
+        slots: int,
+        *,
+        scanner: Scanner,
+        hints: Hints,
+        metrics: Metrics,
+        config: Config,
+    ) -> None:
+        self._name = name
+        self._slots = slots
+        self._free = asyncio.Semaphore(slots)
+        self._scanner = scanner
+        self._hints = hints
+        self._metrics = metrics
+        self._config = config
+        self._stopping = False
+        self._worker: Worker | None = None
+        self._away_since: float | None = None
+
+    async def run(self) -> None:
+        """Take hints for ever; arq's Worker gives up when Redis blips, this does not."""
+        while not self._stopping:
+            try:
+                await self._hints.ping()
+                self._away_since = None
+                await self._run_worker()
+            except (*REDIS_AWAY, Unavailable) as error:
+                log.warning("Redis is away", lane=self._name, error=type(error).__name__)
+            except Exception:  # arq lets a job's own Redis error out; the lane must go on
+                log.exception("arq worker ended", lane=self._name)
+            await self._bridge()
+
+    def stop_taking(self) -> None:
+        """Take no more hints and claim nothing; work under way goes on."""
+        self._stopping = True
+        if self._worker is not None:
+            self._worker.allow_pick_jobs = False
+
+    async def _run_worker(self) -> None:
+        redis = redis_pool(self._config, self._name, connections=self._slots + 8)
+        worker = self._worker = self._make_worker(redis)
+        if self._stopping:
+            worker.allow_pick_jobs = False
+        try:
+            await worker.async_run()
+        finally:
+            tasks = [task for task in (*worker.tasks.values(), worker.main_task) if task]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(*REDIS_AWAY):
+                await redis.aclose(close_connection_pool=True)
+
+    def _make_worker(self, redis: ArqRedis) -> Worker:
+        return Worker(
+            # arq's protocol wants a __qualname__, which a bound method has and its type lacks
+            functions=[func(cast(WorkerCoroutine, self._look), name=LOOK, max_tries=1)],
+            queue_name=queue_name(self._name),
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=self._slots,
+            job_timeout=_JOB_TIMEOUT_S,
+            keep_result=0,
+            poll_delay=0.1,
+            queue_read_limit=_READ_LIMIT,
+            max_tries=1,
+            retry_jobs=False,
+            allow_abort_jobs=False,
+            job_serializer=encode_job,
+            job_deserializer=decode_job,
+            log_results=False,
+        )
+
+    async def _look(self, _ctx: dict[Any, Any], chunk_id: int) -> None:
+        """The arq function. Whatever the hint says, PostgreSQL decides."""
+        self._metrics.arq_tasks_total.inc({"task": LOOK})
+        try:
+            async with self._free:
+                if not self._stopping:
+                    await self._scanner.look_at(chunk_id, self._name)
+        except Exception:
+            self._metrics.arq_tasks_failed_total.inc({"task": LOOK})
+            raise
+
+    async def _bridge(self) -> None:
+        """Wait for Redis; when it stays away, work without it until it answers."""
+        now = asyncio.get_running_loop().time()
+        self._away_since = self._away_since or now
+        if now - self._away_since < ALONE_AFTER_S:
+            await asyncio.sleep(_PAUSE_S)
+            return
+        back = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch_for_redis(back))
+            for _ in range(self._slots):
+                group.create_task(self._work_alone(back))
+
+    async def _watch_for_redis(self, back: asyncio.Event) -> None:
+        while not self._stopping:
+            with suppress(Unavailable):
+                await self._hints.ping()
+                break
+            await asyncio.sleep(_PAUSE_S)
+        back.set()
+
+    async def _work_alone(self, back: asyncio.Event) -> None:
+        while not back.is_set() and not self._stopping:
+            async with self._free:
+                found = await self._scanner.take_next(self._name)
+            if not found:
+                await asyncio.sleep(_PAUSE_S)
