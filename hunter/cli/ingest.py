@@ -17,6 +17,9 @@ from hunter.cli.main import Exit
 from hunter.config import Config
 from hunter.core.errors import InvalidInput
 
+#: refused rows that are named, and how much of a value
+_SHOWN_REJECTS, _SHOWN_CHARS = 5, 60
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, the API, how many leads."""
@@ -64,11 +67,13 @@ def tell_accepted(accepted: JSON) -> None:
         f"accepted {accepted['accepted']} companies; "
         f"{accepted['duplicates']} duplicates, {accepted['rejected_count']} rows set aside"
     )
-    for reject in accepted["rejected"][:5]:
-        print(f"  line {reject['line']}: {reject['input']!r}: {reject['reason']}")
-    more = int(accepted["rejected_count"]) - 5
+    for reject in accepted["rejected"][:_SHOWN_REJECTS]:
+        shown = str(reject["input"])
+        shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
+        print(f"  line {reject['line']}: {shown!r}: {reject['detail'] or reject['reason']}")
+    more = int(accepted["rejected_count"]) - _SHOWN_REJECTS
     if more > 0:
-        print(f"  and {more} more, each with its reason: GET /api/v1/ingest/… of the batch")
+        print(f"  and {more} more, each with its reason: GET {accepted['links']['rejects']}")
 
 
 @contextmanager
