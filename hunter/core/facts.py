@@ -1,0 +1,310 @@
+"""The fact and rule tables in the form that judging needs: suffix indexes, compiled tokens, weights."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from hunter.core.judgement import Axis, Segment
+
+
+T = TypeVar("T")
+
+#: what rules may speak of, beside the facts named by product relations
+FACTS = frozenset(
+    {
+        # the answers themselves
+        "domain_missing", "null_mx", "free_mail", "unanswered", "mx_unanswered",
+        # who receives the mail
+        "parked", "defensive", "consumer", "government", "gateway", "regional",
+        # where the mailboxes are: exactly one of these, or none while that is open
+        "mail_microsoft", "mail_microsoft_probable", "mail_competitor_suite", "mail_hosting",
+        "mail_hosted_exchange", "mail_exchange_onprem", "mail_self_hosted", "mail_mixed",
+        "mail_unknown_operator", "mail_gateway_unseen", "mail_faulty", "mail_forwarded",
+        "mail_none_likely", "mail_transactional",
+        # the Microsoft tenant
+        "tenant_without_mail", "migrating_in", "migrating_out", "godaddy_tenant",
+        "spf_names_microsoft",
+        # posture and products
+        "dmarc_not_enforced", "spf_gap", "software_breadth",
+        # dated
+        "tenant_appeared", "mixed_since", "microsoft_lost", "product_end", "mx_moved",
+        "dns_host_moved", "gateway_gone",
+    }
+)  # fmt: skip
+#: words in braces that a sentence may use
+WORDS = frozenset({"provider", "operator", "what", "date", "days"})
+
+
+class Kind(StrEnum):
+    """What an operator does."""
+
+    SUITE = "suite"
+    GATEWAY = "gateway"
+    HOSTING = "hosting"
+    REGIONAL_ISP = "regional_isp"
+    GOVERNMENT = "government_shared"
+    SELF_HOSTED = "self_hosted"
+    FORWARDING = "forwarding"
+    TRANSACTIONAL = "transactional_inbound"
+    CONSUMER = "consumer"
+    PARKING = "parking"
+    NONE = "none"
+
+
+class Role(StrEnum):
+    """What an operator means to a seller."""
+
+    MICROSOFT = "microsoft"
+    COMPETITOR = "competitor_suite"
+    BASIC = "basic_mail"
+    HOSTED_EXCHANGE = "hosted_exchange"
+    SELF_HOSTED = "self_hosted"
+    GATEWAY = "gateway"
+    NO_MAILBOX = "no_mailbox"
+    TRANSACTIONAL = "transactional"
+    CONSUMER = "consumer"
+    GOVERNMENT = "government"
+    PARKED = "parked"
+    DEFENSIVE = "defensive"
+    BROKEN = "broken"
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """One operator of mail."""
+
+    id: str
+    name: str
+    kind: Kind
+    role: Role
+    #: row whose suite this is a variant of; the id itself when it is no variant
+    family: str
+    #: ISO 3166 code when the operator is at home in one country, else ""
+    country: str
+    #: yes, partial or no
+    verified: str
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    """One product of the table."""
+
+    id: str
+    name: str
+    category: str
+    relation: str
+    verified: str
+
+
+class SuffixIndex(Generic[T]):
+    """Names by longest suffix on a label boundary, one dictionary look-up per label."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Mapping[str, T]) -> None:
+        self._rows = dict(rows)
+
+    def find(self, name: str) -> T | None:
+        """The row of the longest suffix of `name`, None when no row fits."""
+        rows = self._rows
+        while True:
+            row = rows.get(name)
+            if row is not None:
+                return row
+            dot = name.find(".")
+            if dot < 0:
+                return None
+            name = name[dot + 1 :]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class SignalRow(msgspec.Struct, frozen=True):
+    """One Microsoft 365 or posture signal of the table."""
+
+    id: str
+    #: (record type, label below the domain; "" is the domain itself)
+    ask: tuple[tuple[str, str], ...]
+    #: True when the record alone proves a Microsoft tenant
+    tenant: bool
+    #: half a sentence for people
+    says: str
+    #: CNAME and SRV targets; None when the signal stands in TXT
+    targets: SuffixIndex[bool] | None
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """A DKIM selector worth asking for."""
+
+    name: str
+    #: row of the provider or product table, "" when the name hints at nobody
+    operator: str
+    tier: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A dated fact about a product."""
+
+    id: str
+    name: str
+    date: dt.date
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One scoring rule: points when all its facts hold."""
+
+    id: str
+    axis: Axis
+    group: str
+    points: int
+    when: tuple[str, ...]
+    sentence: str
+    #: days after which a dated rule is worth half; 0 for rules without a date
+    half_life: float = 0.0
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Rules that speak of the same cause share one limit."""
+
+    id: str
+    cap: int
+    #: best: only the highest rule counts; sum: all count up to the cap
+    pick: Literal["best", "sum"]
+
+
+class VerdictRow(msgspec.Struct, frozen=True):
+    """One row of the table that names segment and reason; the first row whose facts hold wins."""
+
+    id: str
+    when: tuple[str, ...]
+    segment: Segment
+    sentence: str
+
+
+class PriorityRow(msgspec.Struct, frozen=True):
+    """One row of the priority table; the first row that fits wins."""
+
+    priority: int
+    segments: frozenset[Segment]
+    #: any of these facts; empty: no condition
+    any_of: tuple[str, ...] = ()
+    score_from: int = 0
+    urgency_from: int = 0
+    confidence_below: float = 2.0
+
+
+class ChangeRow(msgspec.Struct, frozen=True):
+    """What would change a judgement, in a sentence, when all facts hold."""
+
+    when: tuple[str, ...]
+    sentence: str
+
+
+class Suite(msgspec.Struct, frozen=True):
+    """Log-odds of one suite: prior by the way the MX looks, weight per feature and MX class."""
+
+    prior: dict[str, float]
+    weights: dict[str, dict[str, float]]
+
+    def weight(self, feature: str, mx_class: str) -> float:
+        """Log-odds that this feature adds; 0 when the model does not use it."""
+        table = self.weights.get(feature)
+        if table is None:
+            return 0.0
+        return table.get(mx_class, table["default"])
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """The identity model."""
+
+    sure: float
+    likely: float
+    name_from: float
+    markets: dict[str, float]
+    fixed: dict[str, float]
+    suites: dict[str, Suite]
+    default: Suite
+
+
+#: ("signal" | "product" | "provider", row id)
+Meaning = tuple[str, str]
+
+
+class TokenIndex:
+    """TXT tokens: literal beginnings by their first three characters, and one regular expression for the rest.
+
+    The longest literal wins, so that a mail provider's token is not read as its CRM.
+    """
+
+    __slots__ = ("_heads", "_ids", "_pattern")
+
+    def __init__(
+        self, literals: Mapping[str, Meaning], patterns: Iterable[tuple[str, Meaning]]
+    ) -> None:
+        heads: dict[str, list[tuple[str, Meaning]]] = {}
+        for literal, row in literals.items():
+            heads.setdefault(literal[:3], []).append((literal, row))
+        self._heads = {
+            head: tuple(sorted(found, key=lambda pair: -len(pair[0])))
+            for head, found in heads.items()
+        }
+        parts = list(patterns)
+        self._ids = [row for _, row in parts]
+        self._pattern = re.compile("|".join(f"({text})" for text, _ in parts)) if parts else None
+
+    def find(self, text: str) -> Meaning | None:
+        """The row a trimmed, lower-case record belongs to, None when it is no known token."""
+        for literal, row in self._heads.get(text[:3], ()):
+            if text.startswith(literal):
+                return row
+        if self._pattern is None:
+            return None
+        match = self._pattern.match(text)
+        return self._ids[match.lastindex - 1] if match and match.lastindex else None
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Everything `judge` needs to know, precompiled."""
+
+    version: str
+    providers: dict[str, Provider]
+    mx: SuffixIndex[str]
+    mx_pattern: re.Pattern[str]
+    #: provider ids in the order of the groups of `mx_pattern`
+    mx_pattern_ids: tuple[str, ...]
+    spf: SuffixIndex[str]
+    autodiscover: SuffixIndex[str]
+    dkim: SuffixIndex[str]
+    ns: SuffixIndex[str]
+    products: dict[str, ProductRow]
+    product_spf: SuffixIndex[str]
+    product_cname: SuffixIndex[str]
+    product_rua: SuffixIndex[str]
+    product_ns: SuffixIndex[str]
+    product_ns_pattern: re.Pattern[str]
+    product_ns_pattern_ids: tuple[str, ...]
+    signals: dict[str, SignalRow]
+    #: TXT of the domain itself
+    tokens: TokenIndex
+    #: TXT of other names: label → index
+    label_tokens: dict[str, TokenIndex]
+    selectors: dict[str, Selector]
+    events: dict[str, tuple[Event, ...]]
+    identity: Identity
+    #: product relation → fact
+    relations: dict[str, str]
+    rules: tuple[Rule, ...]
+    groups: dict[str, Group]
+    axis_caps: dict[Axis, int]
+    verdicts: tuple[VerdictRow, ...]
+    priorities: tuple[PriorityRow, ...]
+    changes: tuple[ChangeRow, ...]
+    #: days within which a new tenant signal means that a migration is under way
+    migrating_days: int
+    #: domains of free mail services: never a company
+    free_mail: frozenset[str]

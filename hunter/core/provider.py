@@ -1,0 +1,201 @@
+"""Who receives a domain's mail: every MX host against the provider table, and what they say together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from hunter.core.answers import Answer, Depth, Outcome
+from hunter.core.facts import Kind, Provider, Role, Rules
+from hunter.core.judgement import MailHost
+from hunter.core.suffixes import registrable_domain
+
+SELF_HOSTED = "self_hosted"
+MIXED = "mixed"
+BROKEN = "broken"
+#: what precedes the registrable domain of an operator that is in no table
+UNKNOWN = "unknown:"
+
+_IP_LITERAL = re.compile(r"\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]+)\]?")
+#: domain proof by MX instead of TXT; never a mail route
+_MX_PROOF = re.compile(r"ms\d{6,10}\.msv1\.invalid")
+#: the mailboxes of a domain can be at operators of these kinds
+_MAILBOX_KINDS = frozenset({Kind.SUITE, Kind.HOSTING, Kind.REGIONAL_ISP, Kind.GOVERNMENT})
+_MAX_QUICK_SELECTORS = 3
+_MICROSOFT_SELECTORS = ("selector1", "selector2")
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """What the MX records say together."""
+
+    hosts: tuple[MailHost, ...]
+    #: provider table id, "mixed", "self_hosted", "broken" or "unknown:<domain>"; None without a host
+    operator: str | None
+    #: mailbox operators in the MX set, best preference first
+    mailboxes: tuple[str, ...] = ()
+    #: RFC 7505: the domain states that it takes no mail
+    is_null: bool = False
+    #: codes of faults: null_mx_with_others, mx_is_ip, mx_is_localhost
+    faults: tuple[str, ...] = ()
+    #: hosts that prove the domain to Microsoft, such as ms12345678.msv1.invalid
+    proofs: tuple[str, ...] = ()
+
+
+def operator_of(host: str, domain: str, rules: Rules) -> str:
+    """Who runs an MX host: a table id, "self_hosted", "broken" or "unknown:<registrable domain>"."""
+    row = rules.mx.find(host)
+    if row is not None:
+        return row
+    match = rules.mx_pattern.search(host)
+    if match is not None and match.lastindex is not None:
+        return rules.mx_pattern_ids[match.lastindex - 1]
+    if host == domain or host.endswith("." + domain):
+        return SELF_HOSTED
+    if _IP_LITERAL.fullmatch(host) or "." not in host:
+        return BROKEN
+    owner = registrable_domain(host)
+    if owner is not None and owner == registrable_domain(domain):
+        return SELF_HOSTED
+    return UNKNOWN + (owner or host)
+
+
+def family_of(operator: str, rules: Rules) -> str:
+    """The suite an operator is a variant of (GCC High is Microsoft 365); the operator itself otherwise."""
+    row = rules.providers.get(operator)
+    return operator if row is None else row.family
+
+
+def operator_name(operator: str | None, rules: Rules) -> str | None:
+    """An operator as a salesperson says it."""
+    if operator is None:
+        return None
+    row = rules.providers.get(operator)
+    if row is not None:
+        return row.name
+    if operator == SELF_HOSTED:
+        return "their own mail server"
+    if operator == MIXED:
+        return "two systems"
+    return operator.removeprefix(UNKNOWN)
+
+
+def read_mx(records: Iterable[str], domain: str, rules: Rules) -> Mail:
+    """MX records in presentation form, in any order, as one statement about who receives the mail."""
+    pairs = sorted(_pairs(records))
+    null = [host for _, host in pairs if host == "."]
+    proofs = tuple(host for _, host in pairs if _MX_PROOF.fullmatch(host))
+    routes = [(pref, host) for pref, host in pairs if host != "." and host not in proofs]
+    if null and not routes:
+        return Mail(hosts=(), operator=None, is_null=True, proofs=proofs)
+    hosts = tuple(MailHost(pref, host, operator_of(host, domain, rules)) for pref, host in routes)
+    faults = _faults(hosts, has_null=bool(null))
+    if null or (hosts and all(host.operator == BROKEN for host in hosts)):
+        return Mail(hosts=hosts, operator=BROKEN, faults=faults, proofs=proofs)
+    operator, mailboxes = _together(hosts, rules)
+    return Mail(hosts=hosts, operator=operator, mailboxes=mailboxes, faults=faults, proofs=proofs)
+
+
+def _pairs(records: Iterable[str]) -> list[tuple[int, str]]:
+    pairs = []
+    for record in records:
+        preference, _, host = record.partition(" ")
+        if preference.isdigit() and host:
+            pairs.append((int(preference), host))
+    return pairs
+
+
+def _faults(hosts: Sequence[MailHost], *, has_null: bool) -> tuple[str, ...]:
+    found = ["null_mx_with_others"] if has_null else []
+    bad = [host.host for host in hosts if host.operator == BROKEN]
+    if any(_IP_LITERAL.fullmatch(name) for name in bad):
+        found.append("mx_is_ip")
+    if any(not _IP_LITERAL.fullmatch(name) for name in bad):
+        found.append("mx_is_localhost")
+    return tuple(found)
+
+
+def _together(hosts: Sequence[MailHost], rules: Rules) -> tuple[str | None, tuple[str, ...]]:
+    """Operator of the whole set, and the mailbox operators in it.
+
+    Two mailbox operators are a mix; so is a suite behind an own server that has the better
+    preference. A stranger's backup MX behind a known operator is not.
+    """
+    usable = [host for host in hosts if host.operator != BROKEN]
+    if not usable:
+        return None, ()
+    mailboxes: dict[str, str] = {}
+    for host in usable:
+        row = rules.providers.get(host.operator)
+        if row is not None and row.kind in _MAILBOX_KINDS:
+            mailboxes.setdefault(row.family, host.operator)
+    found = tuple(mailboxes.values())
+    best = usable[0].preference
+    first = [host.operator for host in usable if host.preference == best]
+    if len(found) > 1:
+        return MIXED, found
+    for operator in first:
+        row = rules.providers.get(operator)
+        if row is not None:
+            return operator, found
+    if found and rules.providers[found[0]].kind is Kind.SUITE:
+        return MIXED, (first[0], found[0])
+    return (SELF_HOSTED if SELF_HOSTED in first else first[0]), ()
+
+
+def is_local(row: Provider | None, operator: str | None) -> bool | None:
+    """True when mail is self-hosted or at a provider at home in one country, None when not known."""
+    if operator is None or operator.startswith(UNKNOWN):
+        return None
+    if operator == SELF_HOSTED:
+        return True
+    if row is None:
+        return False
+    if row.kind is Kind.SELF_HOSTED:
+        return True
+    return bool(row.country) and row.role in {Role.BASIC, Role.HOSTED_EXCHANGE}
+
+
+def mx_target(answer: Answer | None) -> str | None:
+    """Where an MX host that is a CNAME leads (a fault of RFC 2181 section 10.3, but seen)."""
+    if answer is None:
+        return None
+    if answer.chain:
+        return answer.chain[-1]
+    if answer.rrtype == "CNAME" and answer.outcome is Outcome.FOUND:
+        return answer.records[0]
+    return None
+
+
+def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str, ...]:
+    """DKIM selectors worth asking for, the likeliest first.
+
+    `hosts` are names that hint at an operator: MX hosts, and at full depth SPF include targets
+    and what autodiscover points to. Quick depth gives at most three: the operator's own, and
+    Microsoft's behind a filter or an operator that is in no table, the first of them where a
+    hosting company has none of its own (a tenant already set up shows there). Full depth gives tier 0 and
+    the selectors of tier 1 and 2 of every operator hinted at.
+    """
+    operators = list(dict.fromkeys(_hinted(hosts, rules)))
+    kinds = {rules.providers[each].kind for each in operators if each in rules.providers}
+    known = [row for row in rules.selectors.values() if row.operator in operators]
+    known.sort(key=lambda row: row.tier)
+    chosen = [row.name for row in known]
+    if Kind.GATEWAY in kinds or not operators:
+        chosen = [*_MICROSOFT_SELECTORS, *chosen]
+    elif not chosen:
+        chosen = [_MICROSOFT_SELECTORS[0]]
+    if depth is Depth.FULL:
+        chosen += [row.name for row in rules.selectors.values() if row.tier == 0]
+        return tuple(dict.fromkeys(chosen))
+    return tuple(dict.fromkeys(chosen))[:_MAX_QUICK_SELECTORS]
+
+
+def _hinted(hosts: Iterable[str], rules: Rules) -> Iterable[str]:
+    """Rows of the provider and product tables that these names belong to."""
+    for host in hosts:
+        for index in (rules.mx, rules.spf, rules.autodiscover, rules.product_spf):
+            row = index.find(host)
+            if row is not None:
+                yield family_of(row, rules)
