@@ -36,7 +36,7 @@ _RESERVE: Final[LiteralString] = """
 _FIND: Final[LiteralString] = """
     SELECT i.job_id, i.body_hash, extract(epoch FROM now() - j.touched_at)::float8 AS idle_s
     FROM idempotency i JOIN scan_job j ON j.id = i.job_id
-    WHERE caller = $1 AND key = $2 AND method = $3 AND path = $4
+    WHERE i.caller = $1 AND key = $2 AND method = $3 AND path = $4
 """
 
 

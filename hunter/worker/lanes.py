@@ -96,7 +96,7 @@ class Lane:
     def _make_worker(self, redis: ArqRedis) -> Worker:
         return Worker(
             # arq's protocol wants a __qualname__, which a bound method has and its type lacks
-            functions=[func(cast(WorkerCoroutine, self._look), name=LOOK, max_tries=1)],
+            functions=[func(cast("WorkerCoroutine", self._look), name=LOOK, max_tries=1)],
             queue_name=queue_name(self._name),
             redis_pool=redis,
             handle_signals=False,
