@@ -115,24 +115,23 @@ async def _outcome(name: str, check: Check) -> str | None:
         async with asyncio.timeout(CHECK_LIMIT_S):
             await check()
     except Unavailable as error:
-        why = _word(error.__cause__) if error.__cause__ else str(error)
+        why = _known_word(error) or str(error)
     except Exception as error:  # noqa: BLE001  # a check may fail in any way its driver knows
-        why = _word(error)
+        why = _known_word(error) or "it answers with an error"
     else:
         return None
     log.warning("health check failed", check=name, reason=why)
     return why
 
 
-def _word(error: BaseException) -> str:
+def _known_word(error: BaseException | None) -> str | None:
     """Fixed words for the first cause we know; a driver's own text may hold a host or a user."""
-    cause: BaseException | None = error
-    while cause is not None:
+    while error is not None:
         for kind, word in _WORDS:
-            if isinstance(cause, kind):
+            if isinstance(error, kind):
                 return word
-        cause = cause.__cause__ or cause.__context__
-    return "it answers with an error"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _sentence(failures: Mapping[str, str]) -> str:

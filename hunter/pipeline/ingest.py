@@ -1,0 +1,279 @@
+"""Companies in: one, or a file of them, stored as leads and queued for a scan."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from typing import IO, Final
+from uuid import UUID
+
+import msgspec
+
+from hunter.core.answers import Depth
+from hunter.core.domain import Domain, parse_domain
+from hunter.core.errors import HunterError, InvalidDomain, InvalidInput
+from hunter.ops.metrics import Metrics
+from hunter.pipeline.accept import Accepted, Line, accept_scan
+from hunter.pipeline.columns import Columns
+from hunter.pipeline.companies import Company, CompanyList, Refusal, open_companies
+from hunter.queue.hints import Hints
+from hunter.store import ingests
+from hunter.store.database import Connection, Database
+from hunter.store.identifiers import uuid7
+
+#: rows stored in one transaction
+SLICE: Final = 1000
+#: rows parsed before other tasks get a turn
+_TURN: Final = 100
+#: refused rows kept for the answer; the rest is behind a link
+LISTED_REFUSALS: Final = 1000
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is the same for every company of a request."""
+
+    caller: str
+    source: str | None = None
+    depth: Depth = Depth.QUICK
+    allow_test_names: bool = False
+    chunk_size: int = 200
+
+
+class Ingested(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file came out."""
+
+    batch_id: str
+    filename: str | None
+    #: rows with something in them, below the heading
+    row_count: int
+    rejected_count: int
+    #: at most `LISTED_REFUSALS` of them
+    rejected: list[Refusal]
+    #: format, encoding, delimiter and columns found
+    detected: dict[str, object]
+    scan: Accepted
+
+
+async def ingest_company(
+    db: Database,
+    hints: Hints,
+    metrics: Metrics,
+    addresses: list[str],
+    *,
+    company_name: str | None,
+    settings: Settings,
+) -> tuple[Domain, Accepted]:
+    """Store one company as a lead and scan it at once.
+
+    `addresses` are its domain, web site and e-mail address as far as they are known, the best
+    first; the first that gives a domain counts. Raises InvalidDomain when none does.
+    """
+    domain = _first_domain(addresses, allow_test_names=settings.allow_test_names)
+    lead = ingests.Company(
+        domain=domain.name,
+        display_name=domain.display,
+        company_name=company_name,
+        source=settings.source,
+    )
+
+    async def store(conn: Connection) -> None:
+        await ingests.upsert_companies(conn, [lead])
+
+    await db.transact(store, reserved=True)
+    metrics.leads_ingested_total.inc({})
+    accepted = await accept_scan(
+        db,
+        hints,
+        [Line(1, domain.name)],
+        lane="interactive",
+        depth=settings.depth,
+        caller=settings.caller,
+        allow_test_names=settings.allow_test_names,
+        registrable=True,
+        chunk_size=settings.chunk_size,
+    )
+    return domain, accepted
+
+
+def _first_domain(addresses: list[str], *, allow_test_names: bool) -> Domain:
+    refused: InvalidDomain | None = None
+    for address in addresses:
+        try:
+            return parse_domain(address, registrable=True, allow_test_names=allow_test_names)
+        except InvalidDomain as error:
+            refused = refused or error
+    raise refused or InvalidInput(
+        "Nothing says which domain the company has.",
+        errors=(("/domain", "give one of domain, website and email"),),
+    )
+
+
+async def ingest_file(
+    db: Database,
+    hints: Hints,
+    metrics: Metrics,
+    file: IO[bytes],
+    *,
+    filename: str | None,
+    settings: Settings,
+) -> Ingested:
+    """Store the companies of a file as leads and queue one scan of them all.
+
+    Rows that give no company are kept as rejects of the batch. Raises InvalidInput when the file
+    is no table, or when no row of it gives a company; the batch then says so too.
+    """
+    found = await asyncio.to_thread(
+        open_companies, file, allow_test_names=settings.allow_test_names
+    )
+    upload = _Upload(db, metrics, found, settings)
+    await upload.open(filename)
+    try:
+        scan = await accept_scan(
+            db,
+            hints,
+            upload.lines(),
+            lane="bulk",
+            depth=settings.depth,
+            caller=settings.caller,
+            allow_test_names=settings.allow_test_names,
+            registrable=True,
+            chunk_size=settings.chunk_size,
+        )
+    except HunterError as error:
+        failure = upload.explain(error)
+        await upload.close(None, failure=str(failure))
+        raise failure from error
+    await upload.close(scan)
+    return Ingested(
+        batch_id=str(upload.batch_id),
+        filename=filename,
+        row_count=upload.row_count,
+        rejected_count=upload.rejected,
+        rejected=upload.listed,
+        detected=describe(found),
+        scan=scan,
+    )
+
+
+def describe(found: CompanyList) -> dict[str, object]:
+    """What was found out about a file, for the person who sent it."""
+    columns = found.columns
+    return {
+        "format": found.format,
+        "encoding": found.encoding or None,
+        "delimiter": found.delimiter or None,
+        "header_line": columns.header_line or None,
+        "columns": {
+            "website": [_column_name(columns, i) for i in columns.web],
+            "email": [_column_name(columns, i) for i in columns.mail],
+            "company": None if columns.company is None else _column_name(columns, columns.company),
+        },
+    }
+
+
+def _column_name(columns: Columns, index: int) -> str:
+    """The heading, or the number of the column where there is none."""
+    return columns.headings[index] if columns.headings else f"column {index + 1}"
+
+
+class _Upload:
+    """One file on its way into the store."""
+
+    def __init__(
+        self, db: Database, metrics: Metrics, found: CompanyList, settings: Settings
+    ) -> None:
+        self.batch_id = uuid7()
+        self.row_count = 0
+        self.rejected = 0
+        self.listed: list[Refusal] = []
+        self._db = db
+        self._metrics = metrics
+        self._entries = found.entries
+        self._detected = describe(found)
+        self._settings = settings
+        self._accepted = 0
+        self._last_line = 0
+
+    async def open(self, filename: str | None) -> None:
+        """The batch, in state receiving."""
+
+        async def create(conn: Connection) -> None:
+            await ingests.create_batch(
+                conn,
+                self.batch_id,
+                filename=filename,
+                source=self._settings.source,
+                caller=self._settings.caller,
+            )
+
+        await self._db.transact(create)
+
+    async def lines(self) -> AsyncIterator[list[Line]]:
+        """Slices of domains to scan; each slice is stored as leads before it is handed on."""
+        while entries := list(itertools.islice(self._entries, _TURN)):
+            await asyncio.sleep(0)
+            while len(entries) < SLICE and (more := list(itertools.islice(self._entries, _TURN))):
+                entries += more
+                await asyncio.sleep(0)
+            companies = [each for each in entries if isinstance(each, Company)]
+            refused = [each for each in entries if isinstance(each, Refusal)]
+            self._count(entries, len(companies), refused)
+            await self._store(companies, refused)
+            yield [Line(each.line, each.domain.name) for each in companies]
+
+    def _count(
+        self, entries: list[Company | Refusal], companies: int, refused: list[Refusal]
+    ) -> None:
+        for each in entries:  # several companies of one row are one row
+            self.row_count += each.line != self._last_line
+            self._last_line = each.line
+        self._accepted += companies
+        self.rejected += len(refused)
+        self.listed += refused[: LISTED_REFUSALS - len(self.listed)]
+
+    async def _store(self, companies: list[Company], refused: list[Refusal]) -> None:
+        leads = [
+            ingests.Company(
+                domain=each.domain.name,
+                display_name=each.domain.display,
+                company_name=each.company_name or None,
+                source=self._settings.source,
+            )
+            for each in companies
+        ]
+        rejects = [ingests.RejectedRow(each.line, each.value, each.reason) for each in refused]
+
+        async def store(conn: Connection) -> None:
+            if leads:
+                await ingests.upsert_companies(conn, leads)
+            if rejects:
+                await ingests.add_rejects(conn, self.batch_id, rejects)
+
+        await self._db.transact(store)
+        self._metrics.leads_ingested_total.add({}, len(leads))
+
+    def explain(self, error: HunterError) -> HunterError:
+        """The error as it concerns the file: when no row was good, the rows say why."""
+        if self._accepted or not isinstance(error, InvalidInput):
+            return error
+        places = tuple((f"line {each.line}", each.detail) for each in self.listed[:100])
+        return InvalidInput("No row of the file gives a company domain.", errors=places)
+
+    async def close(self, scan: Accepted | None, failure: str | None = None) -> None:
+        """How the batch came out."""
+
+        async def finish(conn: Connection) -> None:
+            await ingests.finish_batch(
+                conn,
+                self.batch_id,
+                row_count=self.row_count,
+                accepted=scan.accepted if scan else 0,
+                rejected=self.rejected,
+                duplicates=scan.duplicates if scan else 0,
+                detected=self._detected,
+                job_id=UUID(scan.job_id) if scan else None,
+                failure=failure,
+            )
+
+        await self._db.transact(finish)

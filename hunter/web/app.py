@@ -1,0 +1,123 @@
+"""create_app(config): keys, resources, middlewares, routes; run_api serves it until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from hunter.config import Config
+from hunter.ops.health import Health
+from hunter.ops.metrics import Metrics, zero
+from hunter.ops.process import watch_process
+from hunter.ops.server import listen, probe_routes
+from hunter.queue.hints import open_queue
+from hunter.store.database import open_database
+from hunter.store.migrate import require_schema
+from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI
+from hunter.web.middleware import authenticate, finish_headers, observe
+from hunter.web.openapi import document
+from hunter.web.problems import problems
+from hunter.web.routes import add_routes
+
+log = structlog.get_logger()
+
+KEEPALIVE_S = 75
+
+
+def create_app(config: Config) -> web.Application:
+    """The API over its own pools, which open when the application starts."""
+    app = web.Application(
+        middlewares=[observe, problems, authenticate], client_max_size=config.body_max_bytes
+    )
+    metrics = Metrics()
+    app[CONFIG] = config
+    app[METRICS] = metrics
+    app[HEALTH] = _health(app, config)
+    app[OPENAPI] = msgspec.json.encode(document())
+    app.on_response_prepare.append(finish_headers)
+    app.cleanup_ctx.extend([_database, _queue, _vital_signs])
+    app.router.add_routes(probe_routes(app[HEALTH], metrics))
+    add_routes(app)
+    for resource in app.router.resources():
+        for route in resource:
+            zero(
+                metrics.http_requests_errors_total,
+                method=[route.method],
+                endpoint=[resource.canonical],
+                status=["500", "503"],
+            )
+    return app
+
+
+def _health(app: web.Application, config: Config) -> Health:
+    async def database() -> None:
+        await app[DB].ping()
+
+    async def redis() -> None:
+        await app[HINTS].ping()
+
+    async def schema() -> None:
+        async with app[DB].acquire(reserved=True) as conn:
+            await require_schema(conn)
+
+    return Health(
+        {"database": database, "redis": redis},
+        startup={"schema": schema},
+        environment=config.environment,
+        optional=frozenset() if config.ready_requires_redis else frozenset({"redis"}),
+    )
+
+
+async def _database(app: web.Application) -> AsyncIterator[None]:
+    async with open_database(app[CONFIG]) as db:
+        app[DB] = db
+        metrics = app[METRICS]
+        metrics.db_connection_pool_max.set({}, db.size)
+        metrics.on_render(lambda: metrics.db_connection_pool_size.set({}, db.in_use))
+        yield
+
+
+async def _queue(app: web.Application) -> AsyncIterator[None]:
+    async with open_queue(app[CONFIG]) as hints:
+        app[HINTS] = hints
+        metrics = app[METRICS]
+        metrics.redis_connection_pool_max.set({}, hints.connections_max)
+        metrics.on_render(
+            lambda: metrics.redis_connection_pool_size.set({}, hints.connections_in_use)
+        )
+        yield
+
+
+async def _vital_signs(app: web.Application) -> AsyncIterator[None]:
+    async with watch_process(app[METRICS], app[CONFIG].data_dir):
+        yield
+
+
+async def run_api(config: Config, *, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then drain: red readiness first, then no new connections.
+
+    Requests under way get HUNTER_DRAIN_GRACE_S; pools close last. Raises Misconfigured when the
+    port is taken.
+    """
+    app = create_app(config)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_S,
+        shutdown_timeout=config.drain_grace_s,
+    )
+    await runner.setup()
+    try:
+        host, port = await listen(runner, config.host, config.port, setting="HUNTER_PORT")
+        log.info("api listening", host=host, port=port, open=not config.admin_key)
+        await stop.wait()
+        app[HEALTH].draining = True
+        log.info("api draining", delay_s=config.drain_delay_s, grace_s=config.drain_grace_s)
+        await asyncio.sleep(config.drain_delay_s)
+    finally:
+        await runner.cleanup()
+        log.info("api stopped")

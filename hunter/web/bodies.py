@@ -1,0 +1,189 @@
+"""Request bodies, read as they come: limits, a deadline of our own, and names line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
+
+from aiohttp import BodyPartReader, web
+
+from hunter.core.errors import InvalidInput, LimitExceeded
+from hunter.web.keys import CONFIG
+from hunter.web.problems import Malformed, SlowBody, WrongMediaType
+
+#: the framework cuts slow headers, never slow bodies
+IDLE_S: Final = 15.0
+TOTAL_S: Final = 300.0
+#: names handed on at once; a slice is one commit of the acceptance
+SLICE_LINES: Final = 5000
+#: a JSON body is held in memory as a whole, so it gets less than a stream
+JSON_MAX_BYTES: Final = 16 * 1024 * 1024
+#: a file larger than this waits on disk, not in memory
+SPOOL_BYTES: Final = 4 * 1024 * 1024
+#: a longer line holds no name; what is beyond is dropped, the line is refused
+LINE_MAX_BYTES: Final = 4096
+
+_WAY_OUT: Final = "Send the names as NDJSON (application/x-ndjson) or as text lines (text/plain), or split the list."
+
+
+def media_type(request: web.Request, *allowed: str) -> str:
+    """The content type; raises WrongMediaType naming those this path reads.
+
+    A missing content type is the first allowed one.
+    """
+    given = request.content_type if "Content-Type" in request.headers else allowed[0]
+    if given not in allowed:
+        raise WrongMediaType(f"This path does not read {given}. Send one of: {', '.join(allowed)}.")
+    return given
+
+
+async def body_chunks(
+    request: web.Request, *, limit: int, way_out: str = _WAY_OUT
+) -> AsyncIterator[bytes]:
+    """The body in pieces. Raises LimitExceeded over `limit` bytes, SlowBody when it stalls."""
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit, way_out)
+    size = 0
+    async for piece in _timed(request.content.readany):
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit, way_out)
+        yield piece
+
+
+async def _timed(read: Callable[[], object]) -> AsyncIterator[bytes]:
+    deadline = asyncio.get_running_loop().time() + TOTAL_S
+    while True:
+        try:
+            async with asyncio.timeout_at(
+                min(deadline, asyncio.get_running_loop().time() + IDLE_S)
+            ):
+                piece: bytes = await read()  # type: ignore[misc]  # both readers return bytes
+        except TimeoutError:
+            raise SlowBody(
+                f"Nothing came for {IDLE_S:g} s, or the body took longer than {TOTAL_S:g} s."
+            ) from None
+        if not piece:
+            return
+        yield piece
+
+
+def _too_large(limit: int, way_out: str) -> LimitExceeded:
+    return LimitExceeded(f"The body is larger than {_mib(limit)}. {way_out}".strip())
+
+
+def _mib(size_bytes: int) -> str:
+    mib = size_bytes / 1024**2
+    return f"{mib:g} MiB" if mib >= 1 else f"{size_bytes} bytes"
+
+
+class Digest:
+    """SHA-256 of a body while it streams through, for the Idempotency-Key."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def feed(self, piece: bytes) -> None:
+        """Add the next piece of the body."""
+        self._hash.update(piece)
+
+    def value(self) -> bytes:
+        """The digest of all pieces so far."""
+        return self._hash.digest()
+
+
+async def json_body(request: web.Request, digest: Digest) -> bytes:
+    """A whole JSON body; raises Malformed when it is empty."""
+    limit = min(JSON_MAX_BYTES, request.app[CONFIG].body_max_bytes)
+    body = b"".join([piece async for piece in body_chunks(request, limit=limit)])
+    if not body.strip():
+        raise Malformed("The body is empty: send a JSON object.")
+    digest.feed(body)
+    return body
+
+
+async def body_lines(request: web.Request, digest: Digest) -> AsyncIterator[list[tuple[int, str]]]:
+    """Numbered, non-blank lines of the body, at most SLICE_LINES at once.
+
+    Memory is bounded by one slice, whatever the body's size.
+    """
+    number, rest = 0, b""
+    batch: list[tuple[int, str]] = []
+    async for piece in body_chunks(
+        request, limit=request.app[CONFIG].body_max_bytes, way_out="Split the list."
+    ):
+        digest.feed(piece)
+        lines = (rest + piece).split(b"\n")
+        rest = lines.pop()[: LINE_MAX_BYTES + 1]
+        for line in lines:
+            number += 1
+            if text := decode_line(line):
+                batch.append((number, text))
+        while len(batch) >= SLICE_LINES:
+            yield batch[:SLICE_LINES]
+            del batch[:SLICE_LINES]
+    if text := decode_line(rest):
+        batch.append((number + 1, text))
+    if batch:
+        yield batch
+
+
+def decode_line(line: bytes) -> str:
+    """Text of one line: UTF-8, else Windows-1254, else Latin-1; without BOM and white space."""
+    line = line[:LINE_MAX_BYTES]
+    for encoding in ("utf-8", "windows-1254"):
+        try:
+            return line.decode(encoding).strip().lstrip("\ufeff").strip()
+        except UnicodeDecodeError:
+            continue
+    return line.decode("latin-1").strip()
+
+
+async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], str]:
+    """An uploaded file at its start and its name: multipart, or the raw body.
+
+    The caller closes the file. Large ones lie on disk.
+    """
+    limit = request.app[CONFIG].body_max_bytes
+    kind = media_type(request, *allowed, "multipart/form-data")
+    file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  # the caller closes it
+    try:
+        if kind == "multipart/form-data":
+            name = await _spool_part(request, file, limit)
+        else:
+            name = ""
+            async for piece in body_chunks(request, limit=limit, way_out="Split the file."):
+                file.write(piece)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file, name
+
+
+async def _spool_part(request: web.Request, file: IO[bytes], limit: int) -> str:
+    """Write the first file of a multipart form into `file`; its name."""
+    if (request.content_length or 0) > limit + 64 * 1024:
+        raise _too_large(limit, "Split the file.")
+    try:
+        form = await request.multipart()
+        part = await form.next()
+        while isinstance(part, BodyPartReader) and part.filename is None and part.name != "file":
+            await part.release()
+            part = await form.next()
+    except (ValueError, AssertionError) as error:
+        raise Malformed("The body is no multipart form: its boundary is missing.") from error
+    if not isinstance(part, BodyPartReader):
+        raise InvalidInput(
+            "The form holds no file.",
+            errors=(("/file", "send the file in a field named 'file': curl -F file=@list.csv"),),
+        )
+    reader = part
+    async for piece in _timed(lambda: reader.read_chunk(64 * 1024)):
+        file.write(piece)
+        if file.tell() > limit:
+            raise _too_large(limit, "Split the file.")
+    return part.filename or ""

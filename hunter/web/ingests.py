@@ -1,0 +1,89 @@
+"""Companies in: one, or a file of them, and how a file came out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from hunter.core.answers import Depth
+from hunter.pipeline.ingest import Settings, ingest_company, ingest_file
+from hunter.store import ingests
+from hunter.store.pages import Page
+from hunter.web.bodies import Digest, json_body, media_type, spool_upload
+from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
+from hunter.web.middleware import API
+from hunter.web.requests import CompanyRequest, IngestQuery, PageQuery
+from hunter.web.scans import JSON, id_in_path
+from hunter.web.schema import read_json, read_query, render
+from hunter.web.views import batch_view, company_view, row_reject_view
+
+FILE_TYPES: Final = (
+    "text/csv",
+    "text/plain",
+    "text/tab-separated-values",
+    "application/csv",
+    "application/vnd.ms-excel",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/octet-stream",
+)
+
+
+async def ingest_domain(request: web.Request) -> web.Response:
+    """POST /ingest/domain"""
+    media_type(request, JSON)
+    given = read_json(await json_body(request, Digest()), CompanyRequest)
+    domain, accepted = await ingest_company(
+        request.app[DB],
+        request.app[HINTS],
+        request.app[METRICS],
+        [text for text in (given.domain, given.website, given.email) if text.strip()],
+        company_name=given.company_name.strip() or None,
+        settings=_settings(request, given.source, given.depth),
+    )
+    headers = {"Location": f"{API}/leads/{domain.name}"}
+    return render(company_view(domain, accepted), status=202, headers=headers)
+
+
+async def ingest_csv(request: web.Request) -> web.Response:
+    """POST /ingest/csv"""
+    query = read_query(request, IngestQuery)
+    file, name = await spool_upload(request, *FILE_TYPES)
+    with file:
+        done = await ingest_file(
+            request.app[DB],
+            request.app[HINTS],
+            request.app[METRICS],
+            file,
+            filename=name or None,
+            settings=_settings(request, query.source, query.depth or Depth.QUICK),
+        )
+    headers = {"Location": f"{API}/ingest/batches/{done.batch_id}"}
+    return render(batch_view(done), status=202, headers=headers)
+
+
+def _settings(request: web.Request, source: str, depth: Depth) -> Settings:
+    config = request.app[CONFIG]
+    return Settings(
+        caller=request[CALLER],
+        source=source.strip() or None,
+        depth=depth,
+        allow_test_names=config.allow_test_names,
+        chunk_size=config.chunk_size,
+    )
+
+
+async def show_batch(request: web.Request) -> web.Response:
+    """GET /ingest/batches/{batch_id}"""
+    async with request.app[DB].acquire() as conn:
+        return render(await ingests.get_batch(conn, id_in_path(request, "batch_id")))
+
+
+async def batch_rejects(request: web.Request) -> web.Response:
+    """GET /ingest/batches/{batch_id}/rejects"""
+    query = read_query(request, PageQuery)
+    batch_id = id_in_path(request, "batch_id")
+    async with request.app[DB].acquire() as conn:
+        await ingests.get_batch(conn, batch_id)
+        page = await ingests.rejects_page(conn, batch_id, query.cursor, query.limit)
+    return render(Page([row_reject_view(each) for each in page.items], page.next_cursor))

@@ -1,0 +1,24 @@
+"""Typed keys of what the application and a request carry."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from hunter.config import Config
+from hunter.ops.health import Health
+from hunter.ops.metrics import Metrics
+from hunter.queue.hints import Hints
+from hunter.store.database import Database
+
+CONFIG: Final = web.AppKey("config", Config)
+METRICS: Final = web.AppKey("metrics", Metrics)
+HEALTH: Final = web.AppKey("health", Health)
+DB: Final = web.AppKey("db", Database)
+HINTS: Final = web.AppKey("hints", Hints)
+OPENAPI: Final = web.AppKey("openapi", bytes)
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+#: who asks: the id of a key, or "anonymous" in open development mode
+CALLER: Final = web.RequestKey("caller", str)

@@ -1,0 +1,102 @@
+"""Around every request: its id, one log line, metrics, the key, and the marks of old paths."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+import uuid
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from hunter.web.keys import CALLER, CONFIG, HEALTH, METRICS, REQUEST_ID
+from hunter.web.problems import NotAuthenticated
+
+log = structlog.get_logger()
+
+API: Final = "/api/v1"
+#: when the unversioned paths were deprecated (RFC 9745) and when they end (RFC 8594)
+DEPRECATED_AT: Final = "@1767225600"
+SUNSET_AT: Final = "Fri, 31 Dec 2027 23:59:59 GMT"
+
+_LEGACY: Final = ("/ingest/", "/scan/", "/leads")
+#: what an incoming X-Request-ID must match to be kept: it is written to logs and headers
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_NO_ENDPOINT: Final = "unmatched"
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id; afterwards write its one log line and count it."""
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    request[REQUEST_ID] = request_id
+    start, status = time.perf_counter(), 499
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        try:
+            response = await handler(request)
+            status = response.status
+        finally:
+            _record(request, status, time.perf_counter() - start)
+    return response
+
+
+def _record(request: web.Request, status: int, seconds: float) -> None:
+    endpoint = endpoint_of(request)
+    request.app[METRICS].count_request(request.method, endpoint, status, seconds)
+    write = log.debug if endpoint.startswith(("/healthz", "/metrics")) else log.info
+    write(
+        "request finished",
+        method=request.method,
+        endpoint=endpoint,
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+        caller=request.get(CALLER),
+    )
+
+
+def endpoint_of(request: web.Request) -> str:
+    """The route's template: a closed set, whatever paths are asked for."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else _NO_ENDPOINT
+
+
+@web.middleware
+async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in whoever shows the admin key; without one set, everybody (development, loopback)."""
+    key = request.app[CONFIG].admin_key
+    request[CALLER] = "anonymous"
+    if key and _needs_key(request):
+        if not hmac.compare_digest(_shown_key(request).encode(), key.encode()):
+            raise NotAuthenticated(
+                "The key is missing or wrong. Send it as `Authorization: Bearer <key>` "
+                "or `X-API-Key: <key>`."
+            )
+        request[CALLER] = "admin"
+    return await handler(request)
+
+
+def _needs_key(request: web.Request) -> bool:
+    return request.path.startswith(("/api/", *_LEGACY))
+
+
+def _shown_key(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return request.headers.get("X-API-Key", "")
+
+
+async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers every answer carries, streams and errors too (signal on_response_prepare)."""
+    response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith(_LEGACY):
+        response.headers["Deprecation"] = DEPRECATED_AT
+        response.headers["Sunset"] = SUNSET_AT
+        response.headers["Link"] = f'<{API}{request.path}>; rel="successor-version"'
+    if request.app[HEALTH].draining:
+        response.force_close()

@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 document, made from the routes and the types they carry."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from hunter import __version__
+from hunter.web.middleware import API
+from hunter.web.problems import CONTENT_TYPE, Problem
+from hunter.web.routes import ROUTES, Route
+
+_REF: Final = "#/components/schemas/{name}"
+#: routes of hunter.ops.server: (path, summary)
+_PROBES: Final = (
+    ("/healthz/live", "Liveness: the loop turns"),
+    ("/healthz/ready", "Readiness: database and Redis answer"),
+    ("/healthz/startup", "Startup: everything was there once"),
+    ("/healthz", "The earlier system's health check, always 200"),
+    ("/metrics", "Metrics in the Prometheus text format"),
+)
+
+
+def document() -> dict[str, Any]:
+    """The whole document; types of the wire become its schemas."""
+    kinds = _kinds()
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    refs = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        prefix = API if route.versioned else ""
+        paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, refs)
+        if route.versioned:
+            earlier = _operation(route, refs) | {"deprecated": True}
+            earlier["operationId"] += "_unversioned"
+            paths.setdefault(route.path, {})[route.method.lower()] = earlier
+    for path, summary in _PROBES:
+        paths[path] = {"get": _probe(path, summary)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Hunter", "version": __version__, "description": _DESCRIPTION},
+        "paths": paths,
+        "components": {"schemas": components, "securitySchemes": _SECURITY_SCHEMES},
+    }
+
+
+_DESCRIPTION: Final = (
+    "Microsoft 365 and Dynamics 365 leads from DNS. Errors are application/problem+json (RFC 9457). "
+    "The unversioned paths are those of the earlier system and are deprecated."
+)
+_SECURITY_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def _kinds() -> list[Any]:
+    """Every type of the wire, each once."""
+    found: list[Any] = [Problem]
+    for route in ROUTES:
+        found += [route.query, *route.answers.values(), *route.body.values()]
+    unique = {id(kind): kind for kind in found if kind is not None and not isinstance(kind, str)}
+    return list(unique.values())
+
+
+def _operation(route: Route, refs: dict[int, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.handler.__name__,
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
+        "responses": {
+            **{str(status): _answer(status, kind, refs) for status, kind in route.answers.items()},
+            "default": {
+                "description": "A problem",
+                "content": {CONTENT_TYPE: {"schema": refs[id(Problem)]}},
+            },
+        },
+    }
+    if route.body:
+        content = {name: {"schema": _body(kind, refs)} for name, kind in route.body.items()}
+        operation["requestBody"] = {"required": True, "content": content}
+    if route.versioned:
+        operation["security"] = [{"bearer": []}, {"header": []}, {}]
+    return operation
+
+
+def _answer(status: int, kind: Any, refs: dict[int, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if kind is not None:
+        answer["content"] = {"application/json": {"schema": refs[id(kind)]}}
+    return answer
+
+
+def _body(kind: Any, refs: dict[int, Any]) -> Any:
+    return {"type": "string", "description": kind} if isinstance(kind, str) else refs[id(kind)]
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    schema, components = msgspec.json.schema_components((route.query,), ref_template=_REF)
+    own = components[schema[0]["$ref"].rpartition("/")[2]]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _inlined(each, components)}
+        for name, each in own["properties"].items()
+    ]
+
+
+def _inlined(schema: Any, components: dict[str, Any]) -> Any:
+    """A schema without references, as parameters are read by simple tools too."""
+    if isinstance(schema, dict):
+        if ref := schema.get("$ref"):
+            return _inlined(components[ref.rpartition("/")[2]], components)
+        return {name: _inlined(each, components) for name, each in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(each, components) for each in schema]
+    return schema
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    names = {
+        "/scan/domain": ("Prefer", "Idempotency-Key"),
+        "/scan/bulk": ("Idempotency-Key",),
+    }.get(route.path, ())
+    if route.method != "POST":
+        return []
+    return [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
+def _probe(path: str, summary: str) -> dict[str, Any]:
+    return {
+        "operationId": "probe" + path.replace("/", "_"),
+        "summary": summary,
+        "responses": {"200": {"description": "OK"}},
+    }

@@ -1,0 +1,187 @@
+"""Errors to application/problem+json (RFC 9457): one table from class to status."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from hunter.core.errors import (
+    Conflict,
+    HunterError,
+    InvalidDomain,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    Unavailable,
+)
+from hunter.web.keys import REQUEST_ID
+
+log = structlog.get_logger()
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One thing wrong with a request."""
+
+    #: JSON pointer into the body (RFC 6901), a query parameter, or "line 7"
+    pointer: str
+    #: what is wrong there and how to put it right
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457 problem details."""
+
+    #: /problems/<slug>, explained in docs/api/problems.md
+    type: str
+    title: str
+    status: int
+    detail: str
+    #: urn:uuid: and the request id, which is also in X-Request-ID and in the log
+    instance: str = ""
+    errors: list[Place] = []
+    #: code of hunter.core.domain.REASONS when a name was refused
+    reason: str = ""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """An entry of the catalogue of problems."""
+
+    slug: str
+    status: int
+    title: str
+    #: what happened, and what the caller can do
+    meaning: str
+
+
+CATALOGUE: Final[dict[str, Kind]] = {
+    kind.slug: kind
+    for kind in (
+        Kind("malformed-request", 400, "Malformed request", "The body is not what its content type says: not JSON, no multipart form, an empty body. The detail names the place. Correct it and send again."),
+        Kind("authentication-required", 401, "Authentication required", "The key is missing or wrong. Send `Authorization: Bearer <key>` or `X-API-Key: <key>`; the key is HUNTER_ADMIN_KEY of the server."),
+        Kind("not-found", 404, "Not found", "There is no such path, lead, job or batch. `GET /` lists where things are."),
+        Kind("method-not-allowed", 405, "Method not allowed", "The path exists but not with this method. The `Allow` header lists those it has."),
+        Kind("request-timeout", 408, "Request timeout", "The body came too slowly and the server gave up. Send it again over a better line, or in smaller parts."),
+        Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), or a job to be cancelled has ended."),
+        Kind("too-large", 413, "Too large", "The body or the number of names is over the limit. Send names as NDJSON or as text lines, which are read as they come, or split the list."),
+        Kind("unsupported-media-type", 415, "Unsupported media type", "The content type is none that this path reads. The detail lists those it does."),
+        Kind("invalid-input", 422, "Invalid request", "The body can be read but not used: an unknown field, a wrong type, a file that is no table. Each entry of `errors` names a place and the fix."),
+        Kind("invalid-domain", 422, "Not a company domain", "The name is not a domain that can be scanned. `reason` is a code, the detail says how to put it right."),
+        Kind("internal-error", 500, "Internal error", "Hunter made a mistake. The log has it under the request id; please report that id."),
+        Kind("unavailable", 503, "Temporarily unavailable", "A dependency is away. Nothing was accepted. Send the same request again after `Retry-After` seconds."),
+    )
+}  # fmt: skip
+
+_BY_STATUS: Final = {kind.status: kind for kind in reversed(CATALOGUE.values())}
+_SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
+    (InvalidDomain, "invalid-domain"),
+    (InvalidInput, "invalid-input"),
+    (NotFound, "not-found"),
+    (Conflict, "conflict"),
+    (LimitExceeded, "too-large"),
+    (Unavailable, "unavailable"),
+)
+_DETAILS: Final = {
+    404: "There is no such path. GET / lists where things are.",
+    405: "This path does not know the method.",
+    413: "The body is larger than this server reads.",
+}
+
+
+class Malformed(InvalidInput):
+    """Malformed request"""
+
+
+class SlowBody(HunterError):
+    """Request timeout"""
+
+
+class WrongMediaType(HunterError):
+    """Unsupported media type"""
+
+
+class NotAuthenticated(HunterError):
+    """Authentication required"""
+
+
+_WEB_SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
+    (Malformed, "malformed-request"),
+    (SlowBody, "request-timeout"),
+    (WrongMediaType, "unsupported-media-type"),
+    (NotAuthenticated, "authentication-required"),
+)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error that leaves is a problem; a 500 says nothing but its request id."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _from_aiohttp(request, error)
+    except HunterError as error:
+        return _from_hunter(request, error)
+    except Exception:
+        log.exception("request failed", request_id=request[REQUEST_ID])
+        detail = "Something went wrong in Hunter. The log has it under this request id."
+        return _respond(request, CATALOGUE["internal-error"], detail)
+
+
+def _from_hunter(request: web.Request, error: HunterError) -> web.Response:
+    kind = CATALOGUE[_slug_of(error)]
+    places = [Place(*each) for each in error.errors] if isinstance(error, InvalidInput) else []
+    reason = error.reason if isinstance(error, InvalidDomain) else ""
+    response = _respond(request, kind, str(error), errors=places, reason=reason)
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(max(1, int(retry_after_s)))
+    if kind.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="hunter"'
+    return response
+
+
+def _slug_of(error: HunterError) -> str:
+    for kind, slug in _WEB_SLUGS + _SLUGS:
+        if isinstance(error, kind):
+            return slug
+    return "internal-error"
+
+
+def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    kind = _BY_STATUS.get(error.status)
+    if kind is None:
+        kind = Kind("malformed-request", error.status, error.reason, "")
+    response = _respond(request, kind, _DETAILS.get(error.status, f"{error.reason}."))
+    if allow := error.headers.get("Allow"):
+        response.headers["Allow"] = allow
+    return response
+
+
+def _respond(
+    request: web.Request,
+    kind: Kind,
+    detail: str,
+    *,
+    errors: list[Place] | None = None,
+    reason: str = "",
+) -> web.Response:
+    problem = Problem(
+        type=f"/problems/{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=f"urn:uuid:{request[REQUEST_ID]}",
+        errors=errors or [],
+        reason=reason,
+    )
+    return web.Response(
+        body=msgspec.json.encode(problem), status=kind.status, content_type=CONTENT_TYPE
+    )

@@ -1,0 +1,132 @@
+"""What callers send: the types of bodies and query strings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from hunter.core.answers import Depth
+from hunter.core.judgement import ScanStatus, Segment
+from hunter.store.leads import LeadFilter, Sort
+
+PageLimit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Score = Annotated[int, msgspec.Meta(ge=0, le=100)]
+TenantState = Literal[
+    "m365_mail",
+    "m365_mail_probable",
+    "tenant_without_mail",
+    "migrating_in",
+    "migrating_out",
+    "no_microsoft",
+    "unknown",
+]
+MailState = Literal[
+    "forwarding",
+    "parked",
+    "consumer",
+    "no_mail",
+    "no_mail_likely",
+    "domain_missing",
+    "mail",
+    "unknown",
+]
+
+
+class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One domain to scan."""
+
+    domain: str
+    depth: Depth = Depth.QUICK
+
+
+class CompanyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One company. Its domain is read from domain, else website, else email."""
+
+    domain: str = ""
+    website: str = ""
+    email: str = ""
+    company_name: str = ""
+    #: where the lead comes from, such as "fair 2026"
+    source: str = ""
+    depth: Depth = Depth.QUICK
+
+
+class DomainLine(msgspec.Struct, frozen=True):
+    """One name of a bulk as an object; other fields of it are ignored."""
+
+    domain: str
+
+
+#: CRM exports have holes and numbers in them: those are refused one by one, not with the list
+Name = str | DomainLine | int | float | bool | None
+
+
+class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 100,000 names to scan. `domain_list` is the earlier system's word for `domains`."""
+
+    domains: list[Name] = []
+    domain_list: list[Name] = []
+    depth: Depth | None = None
+
+
+class DepthQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much to ask about each domain, where the body does not say; quick without."""
+
+    depth: Depth | None = None
+
+
+class IngestQuery(DepthQuery, frozen=True, forbid_unknown_fields=True):
+    """Settings of a file."""
+
+    #: where the leads come from, such as "fair 2026"
+    source: str = ""
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of a list."""
+
+    limit: PageLimit = 100
+    #: next_cursor of the page before
+    cursor: str | None = None
+
+
+class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """A page of jobs, newest first."""
+
+    status: Literal["pending", "running", "completed", "cancelled"] | None = None
+
+
+class ResultsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """A page of results, or all of them as NDJSON or CSV."""
+
+    #: the Accept header is asked without it
+    format: Literal["json", "ndjson", "csv"] | None = None
+
+
+class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which leads, in which order."""
+
+    limit: PageLimit = 50
+    cursor: str | None = None
+    sort: Sort = Sort.CALL
+    segment: Segment | None = None
+    provider: str | None = None
+    mx_operator: str | None = None
+    gateway: str | None = None
+    tenant_state: TenantState | None = None
+    mail_state: MailState | None = None
+    priority: Annotated[int, msgspec.Meta(ge=1, le=6)] | None = None
+    min_score: Score | None = None
+    max_score: Score | None = None
+    min_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    posture: Literal["A", "B", "C", "D", "E", "F"] | None = None
+    dmarc_policy: Literal["reject", "quarantine", "none", "absent", "unknown"] | None = None
+    scan_status: ScanStatus | None = None
+    #: part of the domain or company name, Turkish letters or plain
+    q: str | None = None
+
+    def wanted(self) -> LeadFilter:
+        """The filter part, as the store takes it."""
+        names = LeadFilter.__struct_fields__
+        return LeadFilter(**{name: getattr(self, name) for name in names})

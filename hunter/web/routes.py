@@ -1,0 +1,116 @@
+"""The whole URL space on one screen; router and OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from hunter.store.ingests import Batch
+from hunter.store.jobs import JobProgress
+from hunter.store.pages import Page
+from hunter.web import home, ingests, leads, scans
+from hunter.web.middleware import API
+from hunter.web.problems import Kind
+from hunter.web.requests import (
+    BulkRequest,
+    CompanyRequest,
+    DepthQuery,
+    IngestQuery,
+    JobsQuery,
+    LeadsQuery,
+    PageQuery,
+    ResultsQuery,
+    ScanRequest,
+)
+from hunter.web.views import (
+    BatchView,
+    CompanyView,
+    JobView,
+    LeadItem,
+    LeadView,
+    RejectView,
+    ResultView,
+    ScoreBreakdown,
+)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation: where it is, who handles it, what goes in and out."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    #: type of the query string
+    query: Any = None
+    #: content types of the body; for JSON its type, for others a sentence
+    body: dict[str, Any] = {}
+    #: status to type of the answer
+    answers: dict[int, Any] = {}
+    #: lives under /api/v1, and at the earlier system's unversioned path too
+    versioned: bool = True
+
+
+_NAMES: Final = {
+    "application/json": BulkRequest,
+    "application/x-ndjson": 'One name a line, "contoso.com" or {"domain": "contoso.com"}.',
+    "text/plain": "One name a line.",
+}
+_FILE: Final = {
+    "multipart/form-data": "The file in a field named file.",
+    "text/csv": "A CSV of any delimiter and encoding.",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "A spreadsheet.",
+}
+
+
+def _route(
+    method: str, path: str, handler: Handler, summary: str, answer: Any = None, **more: Any
+) -> Route:
+    status = more.pop("status", 200)
+    return Route(
+        method=method, path=path, handler=handler, summary=summary, answers={status: answer}, **more
+    )
+
+
+_JSON = "application/json"
+
+# fmt: off
+ROUTES: Final[tuple[Route, ...]] = (
+    _route("POST", "/ingest/domain", ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
+    _route("POST", "/ingest/csv", ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
+    _route("GET", "/ingest/batches/{batch_id}", ingests.show_batch, "How a file came out", Batch),
+    _route("GET", "/ingest/batches/{batch_id}/rejects", ingests.batch_rejects, "Rows of a file that gave no company", Page[RejectView], query=PageQuery),
+
+    Route(method="POST", path="/scan/domain", handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}),
+    _route("POST", "/scan/bulk", scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
+    _route("GET", "/scan/bulk", scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
+    _route("GET", "/scan/bulk/{job_id}", scans.show_job, "How far a scan is", JobProgress),
+    _route("GET", "/scan/bulk/{job_id}/results", scans.job_results, "Results: a page as JSON, or all as NDJSON or CSV", Page[ResultView], query=ResultsQuery),
+    _route("GET", "/scan/bulk/{job_id}/rejects", scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
+    _route("POST", "/scan/bulk/{job_id}/cancel", scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
+
+    _route("GET", "/leads", leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
+    _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView),
+    _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
+
+    _route("GET", "/", home.front, "What this is and where things are", versioned=False),
+    _route("GET", "/openapi.json", home.openapi, "This document", versioned=False),
+    _route("GET", "/problems/{slug}", home.problem, "What a problem type means", Kind, versioned=False),
+)
+# fmt: on
+
+
+def add_routes(app: web.Application) -> None:
+    """Every operation under /api/v1, and the versioned ones at their earlier path as well."""
+    for route in ROUTES:
+        add = web.route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            add = web.get(route.path, route.handler)
+        app.router.add_routes([add])
+        if route.versioned:
+            app.router.add_routes(
+                [web.RouteDef(add.method, API + add.path, add.handler, add.kwargs)]
+            )

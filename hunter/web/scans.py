@@ -1,0 +1,251 @@
+"""Scans: one domain, a bulk of them, and how a job is doing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from hunter.core.answers import Depth
+from hunter.core.errors import InvalidInput, LimitExceeded, NotFound
+from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
+from hunter.store import jobs, results
+from hunter.store.jobs import JobProgress, Reject
+from hunter.store.pages import Page
+from hunter.store.results import Result
+from hunter.web.bodies import Digest, body_lines, json_body, media_type
+from hunter.web.keys import CALLER, CONFIG, DB, HINTS
+from hunter.web.middleware import API
+from hunter.web.requests import (
+    BulkRequest,
+    DepthQuery,
+    DomainLine,
+    JobsQuery,
+    Name,
+    PageQuery,
+    ResultsQuery,
+    ScanRequest,
+)
+from hunter.web.schema import read_json, read_query, render
+from hunter.web.streams import every_page, stream_csv, stream_ndjson, wanted_format
+from hunter.web.views import RESULT_COLUMNS, job_view, reject_view, result_row, result_view
+
+TEXT: Final = "text/plain"
+JSON: Final = "application/json"
+NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+#: names in one JSON body, which is held in memory as a whole
+JSON_NAMES_MAX: Final = 100_000
+NAMES_MAX: Final = 1_000_000
+WAIT_MAX_S: Final = 30
+#: PostgreSQL is asked so often; news on Redis only wake earlier
+_LOOK_EVERY_S: Final = 0.25
+_STREAM_PAGE: Final = 500
+
+_WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b")
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_read_ndjson = msgspec.json.Decoder(str | DomainLine).decode
+
+
+async def scan_domain(request: web.Request) -> web.Response:
+    """POST /scan/domain"""
+    media_type(request, JSON)
+    digest = Digest()
+    wanted = read_json(await json_body(request, digest), ScanRequest)
+    accepted = await _accept(request, [Line(1, wanted.domain)], "interactive", wanted.depth, digest)
+    return await answer_job(request, accepted)
+
+
+async def scan_bulk(request: web.Request) -> web.Response:
+    """POST /scan/bulk"""
+    kind = media_type(request, JSON, TEXT, *NDJSON)
+    depth = read_query(request, DepthQuery).depth
+    digest = Digest()
+    names: list[Line] | AsyncIterator[list[Line]]
+    if kind == JSON:
+        body = read_json(await json_body(request, digest), BulkRequest)
+        names, depth = _listed(body), body.depth or depth
+    else:
+        names = _lines(request, digest, is_ndjson=kind != TEXT)
+    accepted = await _accept(request, names, "bulk", depth or Depth.QUICK, digest)
+    return render(job_view(accepted), status=202, headers=_located(accepted.job_id))
+
+
+async def _accept(
+    request: web.Request,
+    names: list[Line] | AsyncIterator[list[Line]],
+    lane: str,
+    depth: Depth,
+    digest: Digest,
+) -> Accepted:
+    config = request.app[CONFIG]
+    return await accept_scan(
+        request.app[DB],
+        request.app[HINTS],
+        names,
+        lane=lane,
+        depth=depth,
+        caller=request[CALLER],
+        idempotency=_idempotency(request, digest),
+        allow_test_names=config.allow_test_names,
+        limit=NAMES_MAX,
+        chunk_size=config.chunk_size,
+    )
+
+
+def _idempotency(request: web.Request, digest: Digest) -> Idempotency | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        detail = "send 1 to 255 printable ASCII characters, a UUID for example"
+        raise InvalidInput(
+            "The Idempotency-Key cannot be used.", errors=(("Idempotency-Key", detail),)
+        )
+    return Idempotency(key=key, method=request.method, path=request.path, digest=digest.value)
+
+
+def _listed(body: BulkRequest) -> list[Line]:
+    """The names of a JSON body; what is no text is kept as text, to be refused in its place."""
+    if body.domains and body.domain_list:
+        detail = "domain_list is another word for domains: send one of them"
+        raise InvalidInput("The names are given twice.", errors=(("/domain_list", detail),))
+    names = body.domains or body.domain_list
+    if len(names) > JSON_NAMES_MAX:
+        raise LimitExceeded(
+            f"{len(names):,} names in one JSON body; it takes {JSON_NAMES_MAX:,}. Send them as NDJSON "
+            "(application/x-ndjson) or as text lines (text/plain): those take 1,000,000."
+        )
+    return [Line(place, _text(name)) for place, name in enumerate(names, start=1)]
+
+
+def _text(name: Name) -> str:
+    match name:
+        case str():
+            return name
+        case DomainLine():
+            return name.domain
+        case None:
+            return "null"
+        case _:
+            return str(name)
+
+
+async def _lines(
+    request: web.Request, digest: Digest, *, is_ndjson: bool
+) -> AsyncIterator[list[Line]]:
+    async for batch in body_lines(request, digest):
+        if is_ndjson:
+            yield [Line(number, _from_json(text)) for number, text in batch]
+        else:
+            yield [Line(number, text) for number, text in batch]
+
+
+def _from_json(text: str) -> str:
+    """The name in a line of NDJSON; a line that is none is refused as it stands."""
+    try:
+        return _text(_read_ndjson(text))
+    except msgspec.MsgspecError:
+        return text
+
+
+def _located(job_id: str) -> dict[str, str]:
+    return {"Location": f"{API}/scan/bulk/{job_id}"}
+
+
+async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
+    """The result when it comes within `Prefer: wait=N`, else where to look for it."""
+    headers = _located(accepted.job_id)
+    if wait_s := _preferred_wait(request):
+        headers["Preference-Applied"] = f"wait={wait_s}"
+        result = await _wait_for_result(request, UUID(accepted.job_id), wait_s)
+        if result is not None:
+            return render(result_view(result), headers=headers)
+    return render(job_view(accepted), status=202, headers=headers)
+
+
+def _preferred_wait(request: web.Request) -> int:
+    """Seconds of `Prefer: wait=N` (RFC 7240 section 4.3), at most WAIT_MAX_S; 0 without."""
+    found = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
+    return min(int(found[1]), WAIT_MAX_S) if found else 0
+
+
+async def _wait_for_result(request: web.Request, job_id: UUID, wait_s: float) -> Result | None:
+    """The only result of a job, None when it is not there in time."""
+    left_s = wait_s
+    async with request.app[HINTS].listen(job_id) as news:
+        while True:
+            async with request.app[DB].acquire(reserved=True) as conn:
+                page = await results.results_page(conn, job_id, limit=1)
+            if page.items:
+                return page.items[0]
+            if left_s <= 0:
+                return None
+            await news.wait(min(_LOOK_EVERY_S, left_s))
+            left_s -= _LOOK_EVERY_S
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """GET /scan/bulk"""
+    query = read_query(request, JobsQuery)
+    async with request.app[DB].acquire() as conn:
+        page = await jobs.list_jobs(
+            conn, status=query.status, lane="bulk", after=query.cursor, limit=query.limit
+        )
+    return render(page)
+
+
+async def show_job(request: web.Request) -> web.Response:
+    """GET /scan/bulk/{job_id}"""
+    async with request.app[DB].acquire() as conn:
+        return render(await jobs.progress(conn, id_in_path(request, "job_id")))
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    """POST /scan/bulk/{job_id}/cancel"""
+    job_id = id_in_path(request, "job_id")
+    job: JobProgress = await request.app[DB].transact(lambda conn: jobs.cancel(conn, job_id))
+    return render(job)
+
+
+async def job_rejects(request: web.Request) -> web.Response:
+    """GET /scan/bulk/{job_id}/rejects"""
+    query = read_query(request, PageQuery)
+    job_id = id_in_path(request, "job_id")
+    async with request.app[DB].acquire() as conn:
+        page: Page[Reject] = await jobs.rejects_page(conn, job_id, query.cursor, query.limit)
+    return render(Page([reject_view(each) for each in page.items], page.next_cursor))
+
+
+async def job_results(request: web.Request) -> web.StreamResponse:
+    """GET /scan/bulk/{job_id}/results: a page, or all as NDJSON or CSV"""
+    query = read_query(request, ResultsQuery)
+    job_id = id_in_path(request, "job_id")
+
+    async def fetch(cursor: str | None, limit: int = _STREAM_PAGE) -> Page[Result]:
+        async with request.app[DB].acquire() as conn:
+            return await results.results_page(conn, job_id, cursor, limit)
+
+    match wanted_format(request, query.format):
+        case "ndjson":
+            return await stream_ndjson(request, every_page(fetch, result_view))
+        case "csv":
+            rows = every_page(fetch, result_row)
+            return await stream_csv(request, RESULT_COLUMNS, rows, f"results-{job_id}.csv")
+        case _:
+            page = await fetch(query.cursor, query.limit)
+            return render(Page([result_view(each) for each in page.items], page.next_cursor))
+
+
+def id_in_path(request: web.Request, name: str) -> UUID:
+    """The id in the path; raises NotFound when it cannot be one."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise NotFound(f"There is no {name.removesuffix('_id')} with this id.") from None

@@ -1,0 +1,113 @@
+"""JSON and query strings to values and back; errors name the field and the nearest one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from hunter.core.errors import InvalidInput
+from hunter.web.problems import Malformed
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+#: bytes from which an answer is worth compressing
+_COMPRESS_FROM: Final = 1400
+
+
+def read_json(body: bytes, kind: type[T]) -> T:
+    """The body as a value of `kind`; raises Malformed or InvalidInput naming the place."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, kind) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"The body is not JSON: {error}.") from error
+
+
+def read_query(request: web.Request, kind: type[T]) -> T:
+    """The query string as a value of `kind`; unknown parameters are refused by name."""
+    values: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in values:
+            raise InvalidInput(
+                f"The parameter {name} is given twice.",
+                errors=((name, "give it once; several values are separated by commas"),),
+            )
+        if value:
+            values[name] = value
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error, kind, is_query=True) from error
+
+
+def _invalid(
+    error: msgspec.ValidationError, kind: type[msgspec.Struct], *, is_query: bool = False
+) -> InvalidInput:
+    match = _AT.match(str(error))
+    what, path = (match["what"], match["path"] or "") if match else (str(error), "")
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    pointer = _pointer(path)
+    if unknown := _UNKNOWN.match(what):
+        pointer += f"/{unknown['field']}"
+        what = _unknown_field(unknown["field"], names)
+    elif missing := _MISSING.match(what):
+        pointer += f"/{missing['field']}"
+        what = f"the field {missing['field']} is missing"
+    elif what.startswith("Invalid enum value"):
+        what += f"; known are {', '.join(_allowed(kind, pointer))}"
+    if is_query:
+        pointer = pointer.lstrip("/")
+    noun = "query" if is_query else "body"
+    return InvalidInput(f"The {noun} cannot be used: {what}.", errors=((pointer or "/", what),))
+
+
+def _allowed(kind: type[msgspec.Struct], pointer: str) -> list[str]:
+    """The closed set of a field, out of its schema."""
+    name = pointer.strip("/").partition("/")[0]
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name == name:
+            return _enums(msgspec.json.schema(field.type))
+    return []
+
+
+def _enums(schema: object) -> list[str]:
+    if isinstance(schema, dict):
+        found = [str(value) for value in schema.get("enum", ())]
+        return found + [value for each in schema.values() for value in _enums(each)]
+    if isinstance(schema, list):
+        return [value for each in schema for value in _enums(each)]
+    return []
+
+
+def _unknown_field(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
+    return f"there is no field {name[:60]}; {hint}"
+
+
+def _pointer(path: str) -> str:
+    """`$.domains[3]` of msgspec as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{name or index}" for name, index in _STEP.findall(path))
+
+
+def render(
+    value: object, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """A JSON answer; compressed for those who ask when that is worth it."""
+    body = msgspec.json.encode(value)
+    response = web.Response(
+        body=body, status=status, content_type="application/json", headers=headers
+    )
+    if len(body) >= _COMPRESS_FROM:
+        response.enable_compression()
+    return response

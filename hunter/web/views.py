@@ -1,0 +1,396 @@
+"""What callers get: the wire names of leads, results, jobs and batches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hunter.core.domain import REASONS, Domain
+from hunter.core.judgement import (
+    Evidence,
+    Finding,
+    Judgement,
+    MailHost,
+    Product,
+    ScoreLine,
+    Signal,
+    State,
+)
+from hunter.pipeline.accept import Accepted
+from hunter.pipeline.ingest import Ingested
+from hunter.store.ingests import RejectedRow
+from hunter.store.jobs import Reject
+from hunter.store.leads import Lead
+from hunter.store.results import Result
+from hunter.web.middleware import API
+
+
+class SignalView(msgspec.Struct, frozen=True):
+    """One observable thing, in one of three states; unknown is never an absence."""
+
+    state: State
+    #: what was seen, "" when there is nothing to show
+    value: str
+    evidence: tuple[Evidence, ...]
+    #: when DNS last really answered; null when it never did
+    observed_at: str | None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is concluded about a domain. null means not known, never no."""
+
+    domain: str
+    display_name: str
+    company_name: str | None
+    #: where the mailboxes are
+    provider: str | None
+    provider_name: str | None
+    #: who receives the mail
+    mx_operator: str | None
+    mx_operator_name: str | None
+    #: the mx_operator when it filters for somebody else
+    gateway: str | None
+    tenant_state: str
+    tenant_name: str | None
+    mail_state: str
+    local_provider: bool | None
+    segment: str
+    #: 1 (call first) to 6 (none)
+    priority: int | None
+    #: fit + urgency
+    score: int | None
+    fit: int | None
+    urgency: int | None
+    confidence: float | None
+    #: sure, likely, unsure or unknown
+    confidence_word: str
+    #: A to F
+    posture: str | None
+    reason: str
+    dmarc_policy: str
+    mx: SignalView
+    spf: SignalView
+    dkim: SignalView
+    products: tuple[Product, ...]
+    #: pending, ok, unknown or failed
+    scan_status: str
+    scanned_at: datetime | None
+    rules_version: str | None
+
+
+class LeadItem(Verdict, frozen=True, kw_only=True):
+    """A lead in a list."""
+
+    source: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    next_scan_at: datetime | None
+
+
+class LeadView(LeadItem, frozen=True, kw_only=True):
+    """A lead with everything behind it."""
+
+    notes: str | None
+    mx_hosts: tuple[MailHost, ...]
+    signals: dict[str, SignalView]
+    findings: tuple[Finding, ...]
+    #: what would change this judgement
+    would_change: tuple[str, ...]
+
+
+class ResultView(Verdict, frozen=True, kw_only=True):
+    """What one scan said about one domain."""
+
+    #: ok, unknown (a deciding question unanswered) or failed (Hunter itself failed)
+    outcome: str
+    #: why Hunter failed, null otherwise
+    failure: str | None
+    mx_hosts: tuple[MailHost, ...]
+    signals: dict[str, SignalView]
+    findings: tuple[Finding, ...]
+
+
+class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a score is what it is: the lines add up to it."""
+
+    domain: str
+    score: int | None
+    fit: int | None
+    urgency: int | None
+    priority: int | None
+    segment: str
+    confidence: float | None
+    confidence_word: str
+    reason: str
+    lines: tuple[ScoreLine, ...]
+    would_change: tuple[str, ...]
+    scan_status: str
+    scanned_at: datetime | None
+    rules_version: str | None
+
+
+class Links(msgspec.Struct, frozen=True):
+    """Where a job is followed."""
+
+    self: str
+    results: str
+    rejects: str
+
+
+class RejectView(msgspec.Struct, frozen=True):
+    """A name that is no domain."""
+
+    input: str
+    #: code of hunter.core.domain.REASONS
+    reason: str
+    #: line of the body or place in the list, from 1
+    line: int
+    #: the reason in words, with the fix
+    detail: str
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted scan: from here on it is Hunter's to finish."""
+
+    job_id: str
+    status: str
+    #: domains that will be scanned, each once
+    total: int
+    accepted: int
+    rejected_count: int
+    #: at most 1,000; all of them are at links.rejects
+    rejected: list[RejectView]
+    duplicates: int
+    links: Links
+
+
+class BatchView(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted file."""
+
+    batch_id: str
+    status: str
+    filename: str | None
+    #: rows with something in them, below the heading
+    row_count: int
+    #: companies stored and queued, each domain once
+    accepted: int
+    rejected_count: int
+    #: at most 1,000; all of them are at links.rejects
+    rejected: list[RejectView]
+    duplicates: int
+    #: format, encoding, delimiter and columns found
+    detected: dict[str, Any]
+    #: the scan of its companies
+    job_id: str
+    links: Links
+
+
+class CompanyView(msgspec.Struct, frozen=True, kw_only=True):
+    """A company that was taken in."""
+
+    domain: str
+    display_name: str
+    #: things worth knowing about the name, such as shared_domain
+    warnings: tuple[str, ...]
+    job_id: str
+    status: str
+    links: Links
+
+
+_NOT_SEEN = Signal(state=State.UNKNOWN)
+
+
+def lead_item(lead: Lead) -> LeadItem:
+    """A lead as it stands in a list."""
+    return LeadItem(**_lead_facts(lead))
+
+
+def lead_view(lead: Lead) -> LeadView:
+    """A lead with its evidence."""
+    found = lead.judgement
+    return LeadView(
+        **_lead_facts(lead),
+        **_behind(found, lead.last_scanned_at),
+        notes=lead.notes,
+        would_change=found.would_change if found else (),
+    )
+
+
+def result_view(result: Result) -> ResultView:
+    """One row of a job's results."""
+    found = result.judgement
+    facts = _verdict(found, result.scanned_at)
+    return ResultView(
+        **facts | {"scan_status": found.scan_status if found else result.outcome},
+        **_behind(found, result.scanned_at),
+        domain=result.domain,
+        display_name=result.domain,
+        company_name=result.company_name,
+        outcome=result.outcome,
+        failure=result.reason,
+    )
+
+
+def score_breakdown(lead: Lead) -> ScoreBreakdown:
+    """The lines of a lead's score; none before its first scan."""
+    found = lead.judgement
+    facts = _verdict(found, lead.last_scanned_at)
+    names = set(ScoreBreakdown.__struct_fields__) & facts.keys()
+    return ScoreBreakdown(
+        **{name: facts[name] for name in names} | {"scan_status": lead.scan_status},
+        domain=lead.domain,
+        lines=found.lines if found else (),
+        would_change=found.would_change if found else (),
+    )
+
+
+def links_of(job_id: str) -> Links:
+    """The paths of a job."""
+    base = f"{API}/scan/bulk/{job_id}"
+    return Links(self=base, results=f"{base}/results", rejects=f"{base}/rejects")
+
+
+def reject_view(reject: Reject) -> RejectView:
+    """A refused name with its reason in words."""
+    return RejectView(reject.input, reject.reason, reject.line, REASONS.get(reject.reason, ""))
+
+
+def job_view(accepted: Accepted) -> JobView:
+    """The answer to a scan request."""
+    return JobView(
+        job_id=accepted.job_id,
+        status=accepted.status,
+        total=accepted.total,
+        accepted=accepted.accepted,
+        rejected_count=accepted.rejected_count,
+        rejected=[reject_view(each) for each in accepted.rejected],
+        duplicates=accepted.duplicates,
+        links=links_of(accepted.job_id),
+    )
+
+
+def company_view(domain: Domain, accepted: Accepted) -> CompanyView:
+    """The answer to one company."""
+    return CompanyView(
+        domain=domain.name,
+        display_name=domain.display,
+        warnings=tuple(domain.warnings),
+        job_id=accepted.job_id,
+        status=accepted.status,
+        links=Links(
+            self=f"{API}/leads/{domain.name}",
+            results=links_of(accepted.job_id).results,
+            rejects=links_of(accepted.job_id).rejects,
+        ),
+    )
+
+
+def batch_view(done: Ingested) -> BatchView:
+    """The answer to a file."""
+    base = f"{API}/ingest/batches/{done.batch_id}"
+    return BatchView(
+        batch_id=done.batch_id,
+        status="accepted",
+        filename=done.filename,
+        row_count=done.row_count,
+        accepted=done.scan.accepted,
+        rejected_count=done.rejected_count,
+        rejected=[RejectView(r.value, r.reason, r.line, r.detail) for r in done.rejected],
+        duplicates=done.scan.duplicates,
+        detected=done.detected,
+        job_id=done.scan.job_id,
+        links=Links(
+            self=base,
+            results=links_of(done.scan.job_id).results,
+            rejects=f"{base}/rejects",
+        ),
+    )
+
+
+def row_reject_view(row: RejectedRow) -> RejectView:
+    """A refused row with its reason in words."""
+    return RejectView(row.value, row.reason, row.line, REASONS.get(row.reason, ""))
+
+
+RESULT_COLUMNS = (
+    "domain", "company_name", "priority", "segment", "score", "confidence", "provider",
+    "mx_operator", "gateway", "tenant_state", "mail_state", "posture", "dmarc_policy", "products",
+    "reason", "outcome", "scanned_at",
+)  # fmt: skip
+
+
+def result_row(result: Result) -> list[object]:
+    """One row of a job's results as a spreadsheet has it."""
+    view = result_view(result)
+    values = {name: getattr(view, name) for name in RESULT_COLUMNS} | {
+        "products": ", ".join(product.name for product in view.products),
+        "scanned_at": result.scanned_at.isoformat(timespec="seconds"),
+    }
+    return [values[name] for name in RESULT_COLUMNS]
+
+
+def _lead_facts(lead: Lead) -> dict[str, Any]:
+    return _verdict(lead.judgement, lead.last_scanned_at) | {
+        "domain": lead.domain,
+        "display_name": lead.display_name,
+        "company_name": lead.company_name,
+        "source": lead.source,
+        "first_seen_at": lead.first_seen_at,
+        "last_seen_at": lead.last_seen_at,
+        "next_scan_at": lead.next_scan_at,
+        "scan_status": lead.scan_status,
+    }
+
+
+def _verdict(found: Judgement | None, scanned_at: datetime | None) -> dict[str, Any]:
+    """The fields of `Verdict` that come from a judgement; before a scan all is unknown."""
+    if found is None:
+        return _NOTHING_YET | {"scanned_at": scanned_at}
+    return {name: getattr(found, name) for name in _COPIED} | {
+        "mx": _signal(found.mx, scanned_at),
+        "spf": _signal(found.spf, scanned_at),
+        "dkim": _signal(found.dkim, scanned_at),
+        "products": found.products,
+        "scanned_at": scanned_at,
+    }
+
+
+def _behind(found: Judgement | None, scanned_at: datetime | None) -> dict[str, Any]:
+    """What a judgement rests on."""
+    if found is None:
+        return {"mx_hosts": (), "signals": {}, "findings": ()}
+    return {
+        "mx_hosts": found.mx_hosts,
+        "signals": {name: _signal(each, scanned_at) for name, each in found.signals.items()},
+        "findings": found.findings,
+    }
+
+
+def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
+    answered_at: str | None = signal.stale_since
+    if not answered_at and signal.state is not State.UNKNOWN and scanned_at is not None:
+        answered_at = scanned_at.isoformat()
+    return SignalView(signal.state, signal.value, signal.evidence, answered_at or None)
+
+
+_COPIED = (
+    "provider", "provider_name", "mx_operator", "mx_operator_name", "gateway", "tenant_state",
+    "tenant_name", "mail_state", "local_provider", "segment", "priority", "score", "fit",
+    "urgency", "confidence", "confidence_word", "posture", "reason", "dmarc_policy",
+    "scan_status", "rules_version",
+)  # fmt: skip
+_NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
+    "tenant_state": "unknown",
+    "mail_state": "unknown",
+    "segment": "unknown",
+    "confidence_word": "unknown",
+    "reason": "Not scanned yet.",
+    "dmarc_policy": "unknown",
+    "scan_status": "pending",
+    "mx": _signal(_NOT_SEEN, None),
+    "spf": _signal(_NOT_SEEN, None),
+    "dkim": _signal(_NOT_SEEN, None),
+    "products": (),
+}
