@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -42,12 +43,12 @@ def _key(body: bytes = b"body", key: str = "k1") -> Idempotency:
     return Idempotency(key, "POST", "/api/v1/scan/bulk", lambda: body)
 
 
-async def _accept(db: Database, hints: Hints, names: object, **settings: object) -> Accepted:
+async def _accept(db: Database, hints: Hints, names: Any, **settings: Any) -> Accepted:
     return await accept_scan(
         db,
         hints,
         names,
-        **({"lane": "bulk", "depth": Depth.QUICK} | settings),  # type: ignore[arg-type]
+        **({"lane": "bulk", "depth": Depth.QUICK} | settings),
     )
 
 

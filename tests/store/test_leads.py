@@ -1,0 +1,332 @@
+"""Leads as lists: filters, orders, pages; and as rows that a later scan does not spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
+from hunter.core.errors import InvalidInput, NotFound
+from hunter.core.judgement import History, Judgement, SignalDates
+from hunter.store import ingests, judged, leads
+from hunter.store.database import BadData, Connection, Database, savepoint
+from hunter.store.identifiers import uuid7
+from hunter.store.ingests import Company
+from hunter.store.judged import JudgedLead, Observed
+from hunter.store.leads import LeadFilter, Sort
+
+Judge = Callable[..., Judgement]
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+async def _known(conn: Connection, judgements: Sequence[Judgement], at: datetime = NOW) -> None:
+    """Leads with these judgements."""
+    names = sorted(j.domain for j in judgements)
+    await judged.insert_missing(conn, names, names, names)
+    await judged.write(conn, at, [JudgedLead(j, History(), uuid7()) for j in judgements])
+
+
+async def _domains(conn: Connection, sort: Sort = Sort.CALL, **wanted: object) -> list[str]:
+    page = await leads.search(conn, LeadFilter(**wanted), sort)  # type: ignore[arg-type]
+    return [lead.domain for lead in page.items]
+
+
+async def test_a_judged_lead_reads_back_whole(db: Database, judgement: Judge) -> None:
+    written = judgement("contoso.com", provider="microsoft_365", score=63, confidence=0.9)
+    async with db.acquire() as conn:
+        await _known(conn, [written])
+
+        lead = await leads.get(conn, "contoso.com")
+
+    assert lead.judgement == written
+    assert (lead.provider, lead.score, lead.last_scanned_at) == ("microsoft_365", 63, NOW)
+
+
+async def test_an_unknown_lead_is_not_found(db: Database) -> None:
+    async with db.acquire() as conn:
+        with pytest.raises(NotFound, match=r"contoso\.com"):
+            await leads.get(conn, "contoso.com")
+
+
+async def test_the_call_list_goes_by_priority_score_and_confidence(
+    db: Database, judgement: Judge
+) -> None:
+    async with db.acquire() as conn:
+        await _known(
+            conn,
+            [
+                judgement("late.example", priority=2, score=99),
+                judgement("first.example", priority=1, score=80, confidence=0.9),
+                judgement("second.example", priority=1, score=80, confidence=0.8),
+                judgement("third.example", priority=1, score=80, confidence=None),
+                judgement("fourth.example", priority=1, score=79),
+                judgement("zero.example", priority=1, score=0),
+            ],
+        )
+        await ingests.upsert_companies(conn, [Company("new.example", "new.example")])
+
+        assert await _domains(conn) == [
+            "first.example",
+            "second.example",
+            "third.example",
+            "fourth.example",
+            "zero.example",
+            "late.example",
+            "new.example",
+        ]
+
+
+@pytest.mark.parametrize("sort", Sort)
+async def test_pages_of_every_order_cover_all_leads_once(
+    db: Database, judgement: Judge, sort: Sort
+) -> None:
+    async with db.acquire() as conn:
+        known = [
+            judgement(
+                f"c{n}.example",
+                priority=n % 3 + 1,
+                score=n % 5,
+                confidence=None if n % 4 == 0 else n % 4 / 4,
+            )
+            for n in range(20)
+        ]
+        await _known(conn, known[:12])
+        await _known(conn, known[12:], NOW - timedelta(hours=1))
+        await ingests.upsert_companies(conn, [Company(f"n{n}.example", "n") for n in range(3)])
+        whole = [lead.domain for lead in (await leads.search(conn, LeadFilter(), sort)).items]
+
+        paged: list[str] = []
+        cursor = None
+        while True:
+            page = await leads.search(conn, LeadFilter(), sort, cursor, 4)
+            paged += [lead.domain for lead in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+
+    assert len(set(whole)) == 23
+    assert paged == whole
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"segment": "existing"}, "a"),
+        ({"provider": "google"}, "b"),
+        ({"mx_operator": "mimecast"}, "a"),
+        ({"gateway": "mimecast"}, "a"),
+        ({"tenant_state": "m365_mail"}, "a"),
+        ({"mail_state": "parked"}, "b"),
+        ({"priority": 3}, "b"),
+        ({"min_score": 50}, "a"),
+        ({"max_score": 50}, "b"),
+        ({"min_confidence": 0.8}, "a"),
+        ({"posture": "F"}, "b"),
+        ({"dmarc_policy": "reject"}, "a"),
+        ({"scan_status": "unknown"}, "b"),
+        ({"segment": "existing", "priority": 1, "q": "lpha"}, "a"),
+    ],
+)
+async def test_each_filter_finds_its_lead(
+    db: Database, judgement: Judge, wanted: dict[str, object], found: str
+) -> None:
+    names = {"a": "alpha.example", "b": "beta.example"}
+    async with db.acquire() as conn:
+        await _known(
+            conn,
+            [
+                judgement(
+                    names["a"],
+                    segment="existing",
+                    provider="microsoft_365",
+                    mx_operator="mimecast",
+                    gateway="mimecast",
+                    tenant_state="m365_mail",
+                    priority=1,
+                    score=60,
+                    confidence=0.9,
+                    posture="A",
+                    dmarc_policy="reject",
+                ),
+                judgement(
+                    names["b"],
+                    segment="migration",
+                    provider="google",
+                    mail_state="parked",
+                    priority=3,
+                    score=40,
+                    confidence=0.6,
+                    posture="F",
+                    dmarc_policy="absent",
+                    scan_status="unknown",
+                ),
+            ],
+        )
+
+        assert await _domains(conn, **wanted) == [names[found]]
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("İş bank", ["isbank.com.tr"]),
+        ("IS BANK", ["isbank.com.tr"]),
+        ("ağaç", ["xn--aa-fka1k.com.tr"]),
+        ("agac", ["xn--aa-fka1k.com.tr"]),
+        ("is", ["isbank.com.tr"]),
+        ("xn", ["xn--aa-fka1k.com.tr"]),
+        ("%", []),
+        ("b_nk", []),
+        ("no such", []),
+    ],
+)
+async def test_search_folds_turkish_letters_and_takes_wildcards_literally(
+    db: Database, q: str, found: list[str]
+) -> None:
+    async with db.acquire() as conn:
+        await ingests.upsert_companies(
+            conn,
+            [
+                Company("isbank.com.tr", "isbank.com.tr", "Türkiye İş Bankası A.Ş."),
+                Company("xn--aa-fka1k.com.tr", "ağaç.com.tr"),
+            ],
+        )
+
+        assert await _domains(conn, q=q) == found
+
+
+async def test_a_cursor_of_another_list_is_refused(db: Database) -> None:
+    async with db.acquire() as conn:
+        await ingests.upsert_companies(conn, [Company(f"{n}.example", "n") for n in "abc"])
+        page = await leads.search(conn, LeadFilter(), Sort.DOMAIN, limit=1)
+
+        for cursor in (page.next_cursor, "junk", "Wy", "WzFd", ""):
+            with pytest.raises(InvalidInput, match="cursor"):
+                await leads.search(conn, LeadFilter(), Sort.SCORE, cursor)
+
+
+async def test_a_later_ingest_adds_and_keeps(db: Database) -> None:
+    async with db.acquire() as conn:
+        first = await ingests.upsert_companies(
+            conn, [Company("a.example", "a.example", "Alpha", "crm")]
+        )
+        second = await ingests.upsert_companies(
+            conn, [Company("a.example", "a.example", None, "list"), Company("b.example", "b")]
+        )
+        lead = await leads.get(conn, "a.example")
+
+    assert (first, second) == (1, 1)
+    assert (lead.company_name, lead.source, lead.scan_status) == ("Alpha", "crm", "pending")
+    assert lead.judgement is None
+
+
+async def test_standing_knows_history_and_the_merged_survey(db: Database, judgement: Judge) -> None:
+    import datetime as dt
+
+    seen = {"mx": SignalDates(first_present=dt.date(2026, 11, 1))}
+    survey = survey_of(
+        "a.example",
+        Depth.QUICK,
+        [Answer("a.example", RRType.MX, Outcome.FOUND, ("10 mx.example",), ttl=60)],
+    )
+    verdict = judgement("a.example", provider="google", score=30, segment="migration")
+    observation = uuid7()
+    async with db.acquire() as conn:
+        assert await judged.lock(conn, ["a.example"]) == {}
+        await judged.insert_missing(conn, ["a.example"], ["a.example"], ["a.example"])
+        fresh = (await judged.lock(conn, ["a.example"]))["a.example"]
+        evidence = '{"domain":"a.example","depth":"quick","answers":{"a.example MX":{"name":"a.example","rrtype":"MX","outcome":"found","records":["10 mx.example"],"ttl":60}}}'
+        observed = Observed(observation, "a.example", verdict.fingerprint, "r1", 30, evidence)
+        await judged.observe(conn, NOW, [observed])
+        await judged.write(conn, NOW, [JudgedLead(verdict, History(seen=seen), observation)])
+        await judged.renew(
+            conn,
+            NOW + timedelta(days=1),
+            [Observed(observation, "a.example", verdict.fingerprint, "r2", 31, None)],
+        )
+
+        standing = (await judged.lock(conn, ["a.example"]))["a.example"]
+
+    assert (fresh.previous, fresh.history) == (None, History())
+    assert standing.previous == survey
+    assert standing.history == History(
+        seen=seen, segment=verdict.segment, score=30, provider="google"
+    )
+    assert standing.observed_at == (NOW + timedelta(days=1)).isoformat()
+
+
+async def test_a_segment_never_decided_is_no_history(db: Database, judgement: Judge) -> None:
+    async with db.acquire() as conn:
+        await _known(conn, [judgement("a.example", segment="unknown", provider=None)])
+
+        standing = (await judged.lock(conn, ["a.example"]))["a.example"]
+
+    assert (standing.history.segment, standing.history.score) == (None, None)
+
+
+async def test_a_value_the_schema_refuses_is_bad_data_and_only_that(
+    db: Database, judgement: Judge
+) -> None:
+    async with db.acquire() as conn, conn.transaction():
+        await judged.insert_missing(conn, ["a.example"], ["a"], ["a"])
+        for wrong in ({"tenant_state": "no_such_state"}, {"reason": "nul \0 byte"}):
+            with pytest.raises(BadData):
+                async with savepoint(conn):
+                    await _known(conn, [judgement("a.example", **wrong)])
+
+        await _known(conn, [judgement("a.example")])
+
+
+async def test_failure_is_said_of_leads_never_judged_only(db: Database, judgement: Judge) -> None:
+    async with db.acquire() as conn:
+        await _known(conn, [judgement("known.example")])
+        await ingests.upsert_companies(conn, [Company("new.example", "new.example")])
+
+        await judged.mark_failed(conn, ["known.example", "new.example"])
+
+        found = await leads.get_many(conn, ["known.example", "new.example", "none.example"])
+    assert {name: lead.scan_status for name, lead in found.items()} == {
+        "known.example": "ok",
+        "new.example": "failed",
+    }
+
+
+async def test_a_batch_of_a_file_reads_back(db: Database) -> None:
+    batch_id = uuid7()
+    rejected = [ingests.RejectedRow(n, "x" * 400 + "\0", "not_a_domain") for n in range(1, 6)]
+    async with db.acquire() as conn:
+        await ingests.create_batch(
+            conn, batch_id, filename="list.csv", source="fair", caller="anonymous"
+        )
+        assert (await ingests.get_batch(conn, batch_id)).status == "receiving"
+        await ingests.add_rejects(conn, batch_id, rejected)
+        await ingests.finish_batch(
+            conn,
+            batch_id,
+            row_count=9,
+            accepted=3,
+            rejected=5,
+            duplicates=1,
+            detected={"encoding": "cp1254"},
+        )
+
+        batch = await ingests.get_batch(conn, batch_id)
+        first = await ingests.rejects_page(conn, batch_id, limit=3)
+        rest = await ingests.rejects_page(conn, batch_id, first.next_cursor, limit=3)
+
+    assert (batch.status, batch.rejected_count, batch.detected) == (
+        "accepted",
+        5,
+        {"encoding": "cp1254"},
+    )
+    assert [row.line for row in [*first.items, *rest.items]] == [1, 2, 3, 4, 5]
+    assert rest.next_cursor is None
+    assert first.items[0].value == "x" * 300
+
+
+async def test_an_unknown_batch_is_not_found(db: Database) -> None:
+    async with db.acquire() as conn:
+        with pytest.raises(NotFound):
+            await ingests.get_batch(conn, uuid7())
