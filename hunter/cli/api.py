@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
+import msgspec
 
 from hunter.core.errors import InvalidInput, Unavailable
+from hunter.store.jobs import JobProgress
+from hunter.store.pages import Page
+from hunter.web.views import BatchView, LeadItem
 
-JSON = dict[str, Any]
+T = TypeVar("T")
 #: seconds between two looks at a job
 _POLL_S = 0.25
 
 
+class _Fault(msgspec.Struct):
+    """One place of a problem document."""
+
+    pointer: str = ""
+    detail: str = ""
+
+
+class _Problem(msgspec.Struct):
+    """A problem document (RFC 9457), as far as it is needed here."""
+
+    title: str = ""
+    detail: str = ""
+    errors: list[_Fault] = []
+
+
 class Api:
-    """The API at `url`; `key` is sent as bearer token when there is one."""
+    """The API at `url`; `key` is sent as bearer token when there is one.
+
+    Every call raises InvalidInput when the API refuses, Unavailable when it is away, busy, or
+    not Hunter's.
+    """
 
     def __init__(self, url: str, key: str = "") -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._session = aiohttp.ClientSession(
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300),
-        )
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=300)
+        self._session = aiohttp.ClientSession(headers=headers, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -40,62 +60,54 @@ class Api:
     ) -> None:
         await self._session.close()
 
-    async def get(self, path: str, **query: str | int) -> JSON:
-        """GET below /api/v1."""
-        async with self._answer("GET", path, params=query) as answer:
-            return answer
-
-    async def ingest(self, file: Path) -> JSON:
-        """Send a company list; gives the batch with its job."""
-        form = aiohttp.FormData(quote_fields=False)
+    async def ingest(self, file: Path) -> BatchView:
+        """Send a company list."""
         with file.open("rb") as handle:
+            form = aiohttp.FormData(quote_fields=False)
             form.add_field("file", handle, filename=file.name, content_type="text/csv")
-            async with self._answer("POST", "/ingest/csv", data=form) as answer:
-                return answer
+            return await self._ask(BatchView, "POST", "/ingest/csv", data=form)
 
-    async def finish(self, job_id: str, show: Callable[[JSON], None]) -> JSON:
+    async def finish(self, job_id: str, show: Callable[[JobProgress], None]) -> JobProgress:
         """Wait for a bulk job; `show` gets each look at its progress."""
         while True:
-            progress = await self.get(f"/scan/bulk/{job_id}")
-            show(progress)
-            if progress["status"] in {"completed", "cancelled"}:
-                return progress
+            job = await self._ask(JobProgress, "GET", f"/scan/bulk/{job_id}")
+            show(job)
+            if job.status in {"completed", "cancelled"}:
+                return job
             await asyncio.sleep(_POLL_S)
 
-    @asynccontextmanager
-    async def _answer(self, method: str, path: str, **how: Any) -> AsyncIterator[JSON]:  # passed on
+    async def best_leads(self, count: int) -> list[LeadItem]:
+        """The leads to call first."""
+        page = await self._ask(Page[LeadItem], "GET", "/leads", params={"limit": count})
+        return page.items
+
+    async def _ask(self, kind: type[T], method: str, path: str, **how: Any) -> T:
         try:
             async with self._session.request(method, f"{self.url}/api/v1{path}", **how) as answer:
+                body = await answer.read()
                 if answer.status >= 400:
-                    raise await _problem(answer)
-                body: JSON = await answer.json()
-        except aiohttp.InvalidURL as error:
-            raise InvalidInput(
-                f"{self.url} is not the URL of an API: http://127.0.0.1:8000 is one"
-            ) from error
+                    raise _refusal(answer.status, body)
+                return msgspec.json.decode(body, type=kind)
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            told = f"{self.url} is not the URL of an API; http://127.0.0.1:8000 is one"
+            raise InvalidInput(told) from error
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
-            raise Unavailable(
+            told = (
                 f"no API answers at {self.url}: start one with `hunter up`, or name it with --url"
-            ) from error
-        except aiohttp.ClientError as error:
+            )
+            raise Unavailable(told) from error
+        except (aiohttp.ClientError, msgspec.DecodeError) as error:
             raise Unavailable(f"{self.url} does not speak like Hunter's API") from error
-        yield body
 
 
-async def _problem(answer: aiohttp.ClientResponse) -> InvalidInput | Unavailable:
-    """The error of a problem document (RFC 9457), as far as the answer is one."""
+def _refusal(status: int, body: bytes) -> InvalidInput | Unavailable:
     try:
-        problem = await answer.json(content_type=None)
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict):
-        return Unavailable(f"{answer.url} answered {answer.status} without saying why")
-    detail = str(problem.get("detail") or problem.get("title") or f"status {answer.status}")
-    if answer.status >= 500:
-        return Unavailable(f"the API answered {answer.status}: {detail}")
-    if answer.status in {401, 403}:
+        problem = msgspec.json.decode(body, type=_Problem)
+    except msgspec.DecodeError:
+        return Unavailable(f"the API answered {status} without saying why")
+    detail = problem.detail or problem.title
+    if status >= 500:
+        return Unavailable(f"the API answered {status}: {detail}")
+    if status in {401, 403}:
         detail += " (set HUNTER_ADMIN_KEY to the API's key)"
-    errors = problem.get("errors") or []
-    return InvalidInput(
-        detail, errors=tuple((str(e.get("pointer", "")), str(e.get("detail", ""))) for e in errors)
-    )
+    return InvalidInput(detail, errors=tuple((e.pointer, e.detail) for e in problem.errors))

@@ -54,14 +54,13 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 async def _tell(stack: Stack, file: Path, say: Say) -> None:
     """The list in, the best leads out."""
     async with Api(stack.url) as api:
-        accepted = await api.ingest(file)
+        batch = await api.ingest(file)
         say("company list sent: Windows-1254, semicolons, Turkish headers, as Excel saves it")
-        tell_accepted(accepted)
-        with progress_bar(int(accepted["accepted"])) as show:
-            done = await api.finish(accepted["job_id"], show)
+        tell_accepted(batch)
+        with progress_bar(batch.accepted) as show:
+            done = await api.finish(batch.job_id, show)
         say("scan finished")
         tell_done(done)
-        leads = await api.get("/leads", limit=_LEADS)
         print(f"\nThe {_LEADS} leads to call first:")
-        print_leads(leads["items"])
-        print()
+        print_leads(await api.best_leads(_LEADS))
+        print(flush=True)

@@ -12,10 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hunter.cli.api import JSON, Api
+from hunter.cli.api import Api
 from hunter.cli.main import Exit
 from hunter.config import Config
 from hunter.core.errors import InvalidInput
+from hunter.store.jobs import JobProgress
+from hunter.web.views import BatchView, LeadItem
 
 #: refused rows that are named, and how much of a value
 _SHOWN_REJECTS, _SHOWN_CHARS = 5, 60
@@ -49,35 +51,34 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 async def _ingest(path: Path, url: str, key: str, arguments: argparse.Namespace) -> int:
     async with Api(url, key) as api:
-        accepted = await api.ingest(path)
-        tell_accepted(accepted)
+        batch = await api.ingest(path)
+        tell_accepted(batch)
         if arguments.no_wait:
             return Exit.OK
-        with progress_bar(int(accepted["accepted"])) as show:
-            done = await api.finish(accepted["job_id"], show)
+        with progress_bar(batch.accepted) as show:
+            done = await api.finish(batch.job_id, show)
         tell_done(done)
-        leads = await api.get("/leads", limit=arguments.top)
-        print_leads(leads["items"])
+        print_leads(await api.best_leads(arguments.top))
         return exit_code(done)
 
 
-def tell_accepted(accepted: JSON) -> None:
+def tell_accepted(batch: BatchView) -> None:
     """What became of the rows, with the first reasons."""
     print(
-        f"accepted {accepted['accepted']} companies; "
-        f"{accepted['duplicates']} duplicates, {accepted['rejected_count']} rows set aside"
+        f"accepted {batch.accepted} companies; "
+        f"{batch.duplicates} duplicates, {batch.rejected_count} rows set aside"
     )
-    for reject in accepted["rejected"][:_SHOWN_REJECTS]:
-        shown = str(reject["input"])
+    for reject in batch.rejected[:_SHOWN_REJECTS]:
+        shown = reject.input
         shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
-        print(f"  line {reject['line']}: {shown!r}: {reject['detail'] or reject['reason']}")
-    more = int(accepted["rejected_count"]) - _SHOWN_REJECTS
+        print(f"  line {reject.line}: {shown!r}: {reject.detail or reject.reason}")
+    more = batch.rejected_count - _SHOWN_REJECTS
     if more > 0:
-        print(f"  and {more} more, each with its reason: GET {accepted['links']['rejects']}")
+        print(f"  and {more} more, each with its reason: GET {batch.links.rejects}")
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Callable[[JSON], None]]:
+def progress_bar(total: int) -> Iterator[Callable[[JobProgress], None]]:
     """A bar on a terminal; nothing elsewhere."""
     progress = Progress(
         TextColumn("scanning"),
@@ -90,41 +91,35 @@ def progress_bar(total: int) -> Iterator[Callable[[JSON], None]]:
     )
     with progress:
         bar = progress.add_task("scanning", total=total)
-
-        def show(job: JSON) -> None:
-            progress.update(bar, completed=job["processed"], total=job["total"])
-
-        yield show
+        yield lambda job: progress.update(bar, completed=job.processed, total=job.total)
 
 
-def tell_done(done: JSON) -> None:
+def tell_done(job: JobProgress) -> None:
     """How the scan ended."""
     print(
-        f"scanned {done['processed']} of {done['total']}: {done['succeeded']} answered, "
-        f"{done['unknown']} gave no answer, {done['failed']} failed"
+        f"scanned {job.processed} of {job.total}: {job.succeeded} answered, "
+        f"{job.unknown} gave no answer, {job.failed} failed"
     )
 
 
-def print_leads(items: list[JSON]) -> None:
+def print_leads(leads: list[LeadItem]) -> None:
     """Whom to call first, and why: three lines a lead, in words."""
-    if not items:
+    if not leads:
         print("no leads yet")
-    for place, lead in enumerate(items, 1):
-        mail = lead["provider_name"] or lead["mx_operator_name"] or "not known"
-        if lead["gateway"]:
-            mail += f", filtered by {lead['mx_operator_name']}"
+    for place, lead in enumerate(leads, 1):
+        mail = lead.provider_name or lead.mx_operator_name or "not known"
+        if lead.gateway:
+            mail += f", filtered by {lead.mx_operator_name}"
+        print(f"\n{place}. {lead.company_name or lead.display_name}  ({lead.display_name})")
         print(
-            f"\n{place}. {lead['company_name'] or lead['display_name']}  ({lead['display_name']})"
+            f"   P{lead.priority} {lead.segment}, score {lead.score}, "
+            f"{lead.confidence_word}; mail: {mail}"
         )
-        print(
-            f"   P{lead['priority']} {lead['segment']}, score {lead['score']}, "
-            f"{lead['confidence_word']}; mail: {mail}"
-        )
-        print(f"   {lead['reason']}")
+        print(f"   {lead.reason}")
 
 
-def exit_code(done: JSON) -> int:
+def exit_code(job: JobProgress) -> int:
     """By the counts of a finished job."""
-    if done["failed"] or done["status"] != "completed":
+    if job.failed or job.status != "completed":
         return Exit.FAILED
-    return Exit.UNKNOWN if done["unknown"] else Exit.OK
+    return Exit.UNKNOWN if job.unknown else Exit.OK

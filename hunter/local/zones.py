@@ -15,6 +15,7 @@ import msgspec
 import yaml
 
 from hunter.core.answers import RRType
+from hunter.core.eop_label import encode_label
 
 T = TypeVar("T")
 
@@ -105,22 +106,6 @@ def load_table(name: str) -> dict[str, Any]:
     return table
 
 
-def eop_label(domain: str) -> str:
-    """The label Exchange Online makes of an accepted domain (facts: m365_signals.yaml, eop_label)."""
-    base = domain.replace("-", "").replace(".", "-")
-    if "-" not in domain:
-        return base
-    code, skipped = "", 0
-    for start in range(0, len(domain), 4):
-        mask = sum(1 << i for i, char in enumerate(domain[start : start + 4]) if char == "-")
-        if mask:
-            code += (str(skipped) if skipped else "") + chr(97 + mask)
-            skipped = 0
-        else:
-            skipped += 1
-    return f"{base}0{code}"
-
-
 _ASCII = str.maketrans("çğıiöşüâî", "cgiiosuai")
 
 
@@ -156,7 +141,7 @@ class Draft:
     @property
     def label(self) -> str:
         """Exchange Online's label for the domain."""
-        return eop_label(self.domain)
+        return encode_label(self.domain)
 
     @property
     def tenant(self) -> str:

@@ -12,7 +12,6 @@ from hunter.local.zones import (
     KINDS,
     MOST_COMPANIES,
     Company,
-    eop_label,
     fold,
     generate,
     load_table,
@@ -83,20 +82,6 @@ def test_some_answers_are_larger_than_a_plain_datagram(companies: list[Company])
     }
 
     assert sum(size > 512 for size in sizes.values()) > 50
-
-
-@pytest.mark.parametrize(
-    ("domain", "label"),
-    [
-        ("contoso.com", "contoso-com"),
-        ("buchs-zh.ch", "buchszh-ch01c"),
-        ("wil-zh.ch", "wilzh-ch0i"),
-        ("saint-martin-fr.ch", "saintmartinfr-ch01c1b"),
-        ("hall-in-tirol.at", "hallintirol-at01j"),
-    ],
-)
-def test_exchange_online_label_follows_the_worked_out_rule(domain: str, label: str) -> None:
-    assert eop_label(domain) == label
 
 
 @pytest.mark.parametrize(
