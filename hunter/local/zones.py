@@ -302,9 +302,9 @@ def _google_mx(draft: Draft) -> None:
     draft.mx("alt3.aspmx.l.google.com", "alt4.aspmx.l.google.com", first=10, step=0)
 
 
-def _google_traces(draft: Draft) -> None:
+def _google_traces(draft: Draft, *, dkim_percent: int = 70) -> None:
     draft.spf.append("include:_spf.google.com")
-    if draft.dice.chance("dkim", 70):
+    if draft.dice.chance("dkim", dkim_percent):
         draft.add(RRType.TXT, _dkim_key(draft.dice, "google"), "google._domainkey")
     draft.provider = "google_workspace"
 
@@ -322,8 +322,7 @@ def _google_tenant(draft: Draft) -> None:
 
 def _google_gateway(draft: Draft) -> None:
     draft.operator(_take(draft, "gateway"))
-    _google_traces(draft)
-    draft.add(RRType.TXT, _dkim_key(draft.dice, "google"), "google._domainkey")
+    _google_traces(draft, dkim_percent=100)
     draft.spf_may_break = False
 
 
@@ -623,7 +622,7 @@ def _add_spf(draft: Draft) -> None:
         terms = [term.replace("include:", "include: ") for term in terms]
     draft.add(RRType.TXT, " ".join(["v=spf1", *terms, ending]))
     if fault == "two":
-        draft.add(RRType.TXT, "v=spf1 a mx ~all")
+        draft.add(RRType.TXT, "v=spf1 ip4:203.0.113.1 ~all")
 
 
 def _add_dmarc(draft: Draft) -> None:

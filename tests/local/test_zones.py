@@ -41,6 +41,11 @@ def test_no_two_companies_share_a_domain() -> None:
     assert len(set(names)) == 20_000
 
 
+def test_no_record_stands_twice(companies: list[Company]) -> None:
+    for company in companies:
+        assert len(set(company.records)) == len(company.records), company.domain
+
+
 def test_every_company_lies_under_test_so_that_no_real_one_is_meant(
     companies: list[Company],
 ) -> None:
