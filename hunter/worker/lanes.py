@@ -33,6 +33,7 @@ ALONE_AFTER_S: Final = 10.0
 _READ_LIMIT: Final = 5000
 _JOB_TIMEOUT_S: Final = 300
 _PAUSE_S: Final = 0.5
+_LAST_WRITES_S: Final = 2.0
 
 
 class Lane:
@@ -86,12 +87,7 @@ class Lane:
         try:
             await worker.async_run()
         finally:
-            tasks = [task for task in (*worker.tasks.values(), worker.main_task) if task]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(*REDIS_AWAY):
-                await redis.aclose(close_connection_pool=True)
+            await _close(worker, redis)
 
     def _make_worker(self, redis: ArqRedis) -> Worker:
         return Worker(
@@ -151,3 +147,21 @@ class Lane:
                 found = await self._scanner.take_next(self._name)
             if not found:
                 await asyncio.sleep(_PAUSE_S)
+
+
+async def _close(worker: Worker, redis: ArqRedis) -> None:
+    """Stop polling, let jobs write their end, close the connections.
+
+    arq shields that last write: a job cancelled just then would use a closed pool. Cancelling an
+    arq job does not stop the work on its chunk.
+    """
+    if worker.main_task is not None:
+        worker.main_task.cancel()
+    tasks = [*worker.tasks.values()]
+    if tasks:
+        await asyncio.wait(tasks, timeout=_LAST_WRITES_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with suppress(*REDIS_AWAY):
+        await redis.aclose(close_connection_pool=True)

@@ -1,0 +1,242 @@
+"""Workers over the test's own database, Valkey and name server."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from hunter.config import Config
+from hunter.core.answers import Depth
+from hunter.local.nameserver import NameServer
+from hunter.pipeline.accept import Line, accept_scan
+from hunter.queue.hints import Hints, open_queue
+from hunter.store import jobs
+from hunter.store.database import Database, open_database
+from hunter.store.jobs import JobProgress
+from hunter.worker.app import run_worker
+
+
+@pytest.fixture
+async def name_server() -> AsyncIterator[NameServer]:
+    """A name server that knows d0.example to d999.example, each with mail of its own."""
+    zone = "\n".join(
+        f"d{n}.example. MX 10 mx.d{n}.example.\nd{n}.example. NS ns.d{n}.example.\n"
+        f'd{n}.example. TXT "v=spf1 mx -all"'
+        for n in range(1000)
+    )
+    async with NameServer(zone) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(config: Config, name_server: NameServer) -> Config:
+    """Settings of a quick worker that asks `name_server`."""
+    return dataclasses.replace(
+        config,
+        dns_servers=(name_server.address,),
+        worker_port=0,
+        worker_slots=2,
+        interactive_slots=2,
+        db_pool_size=8,
+        drain_grace_s=5.0,
+    )
+
+
+@pytest.fixture
+async def db(settings: Config) -> AsyncIterator[Database]:
+    """A pool over the test's own migrated database."""
+    async with open_database(settings) as database:
+        yield database
+
+
+@pytest.fixture
+async def hints(settings: Config) -> AsyncIterator[Hints]:
+    """Hints over the run's Valkey."""
+    async with open_queue(settings) as queue:
+        yield queue
+
+
+class Case:
+    """What a test does with jobs."""
+
+    def __init__(self, db: Database, hints: Hints) -> None:
+        self.db = db
+        self.hints = hints
+
+    async def submit(self, *names: str, chunk_size: int = 10, **settings: Any) -> UUID:
+        """Have these names accepted; the job's id."""
+        lines = [Line(number, name) for number, name in enumerate(names, start=1)]
+        accepted = await accept_scan(
+            self.db,
+            self.hints,
+            lines,
+            **{
+                "lane": "bulk",
+                "depth": Depth.QUICK,
+                "allow_test_names": True,
+                "chunk_size": chunk_size,
+            }
+            | settings,
+        )
+        return UUID(accepted.job_id)
+
+    async def progress(self, job_id: UUID) -> JobProgress:
+        """How far the job is."""
+        async with self.db.acquire() as conn:
+            return await jobs.progress(conn, job_id)
+
+    async def until(
+        self, job_id: UUID, reached: Callable[[JobProgress], bool], limit_s: float = 30
+    ) -> JobProgress:
+        """The first progress that is as wanted."""
+        async with asyncio.timeout(limit_s):
+            while not reached(progress := await self.progress(job_id)):
+                await asyncio.sleep(0.02)
+        return progress
+
+    async def finished(self, job_id: UUID) -> JobProgress:
+        """The progress once the job is finished."""
+        return await self.until(job_id, lambda progress: progress.is_finished)
+
+    async def ask(self, query: str, *arguments: object) -> Any:
+        """One value out of the database."""
+        async with self.db.acquire() as conn:
+            return await conn.fetchval(query, *arguments)
+
+    async def wait_for(self, query: str, limit_s: float = 15) -> None:
+        """Wait until a query is true."""
+        async with asyncio.timeout(limit_s):
+            while not await self.ask(query):
+                await asyncio.sleep(0.02)
+
+    async def books(self, job_id: UUID) -> tuple[int, int, int]:
+        """(results, domains with a result, jobs that do not add up)."""
+        async with self.db.acquire() as conn:
+            rows = await conn.fetchrow(
+                "SELECT count(*), count(DISTINCT domain) FROM scan_result WHERE job_id = $1", job_id
+            )
+            assert rows is not None
+            return rows[0], rows[1], await jobs.mismatched(conn)
+
+
+@pytest.fixture
+def case(db: Database, hints: Hints) -> Case:
+    """What a test does with jobs."""
+    return Case(db, hints)
+
+
+Working = Callable[..., Any]
+
+
+@pytest.fixture
+def working(settings: Config) -> Working:
+    """A worker in this process while inside; drained at the end."""
+
+    @asynccontextmanager
+    async def run(**changed: Any) -> AsyncIterator[asyncio.Event]:
+        stop = asyncio.Event()
+        config = dataclasses.replace(settings, **changed)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_worker(config, stop=stop))
+            try:
+                yield stop
+            finally:
+                stop.set()
+
+    return run
+
+
+class WorkerProcess:
+    """A worker in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def kill(self) -> None:
+        """SIGKILL: no chance to tidy up."""
+        self.process.kill()
+        await self.process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM: drain; the exit code."""
+        self.process.terminate()
+        async with asyncio.timeout(30):
+            return await self.process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+_PASSED_ON = (
+    "database_url",
+    "redis_url",
+    "lease_s",
+    "heartbeat_s",
+    "hint_stale_s",
+    "dispatch_interval_s",
+    "worker_slots",
+    "interactive_slots",
+    "drain_grace_s",
+)
+
+
+@pytest.fixture
+def free_ports() -> Iterator[int]:
+    """Loopback ports nobody listens on."""
+    from hunter.local.servers import free_port
+
+    return iter(free_port, None)
+
+
+@pytest.fixture
+async def start_worker(
+    settings: Config, free_ports: Iterator[int]
+) -> AsyncIterator[Callable[..., Awaitable[WorkerProcess]]]:
+    """Start workers as processes of their own, killed at the end."""
+    started: list[WorkerProcess] = []
+
+    async def start(**changed: Any) -> WorkerProcess:
+        config = dataclasses.replace(settings, **changed)
+        environ = {f"HUNTER_{name.upper()}": str(getattr(config, name)) for name in _PASSED_ON}
+        host, port = config.dns_servers[0]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "hunter",
+            "work",
+            env={
+                k: v
+                for k, v in os.environ.items()
+                if k.startswith(("PATH", "COV", "LANG", "PYTHON"))
+            }
+            | environ
+            | {
+                "HUNTER_DNS_SERVERS": f"{host}:{port}",
+                "HUNTER_WORKER_PORT": str(next(free_ports)),
+                "HUNTER_DATA_DIR": str(config.data_dir),
+                "HUNTER_ALLOW_TEST_NAMES": "true",
+            },
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        started.append(WorkerProcess(process))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        if worker.process.returncode is None:
+            await worker.kill()
