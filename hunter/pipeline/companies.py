@@ -25,6 +25,12 @@ VALUE_SHOWN: Final = 200
 #: longest company name kept
 NAME_MAX: Final = 300
 
+#: reasons of a row beside those of a name: code → what is wrong and how to put it right
+ROW_REASONS: Final[dict[str, str]] = {
+    "broken_row": "The row cannot be read: a quote is opened and never closed, or a line has no end. Correct that row.",
+    "no_address": "The row has no web site, domain or e-mail address. Add one, or leave the row out.",
+}
+
 _BETWEEN_VALUES = re.compile(r"\s*[;,|\n\r\t]\s*|\s+(?:/|-|&|ve|veya|and|or)\s+|\s+")
 _DISPLAY_NAME = re.compile(r"<\s*([^<>\s]+)\s*>")
 #: refusals that say only that there was nothing to read
@@ -110,7 +116,7 @@ def read_row(
     row with too many or too few cells, any cell with the form of an address is the last resort.
     """
     if row.fault:
-        detail = f"The row cannot be read: {row.fault}."
+        detail = f"The row cannot be read: {row.fault}. Correct that row."
         return [Refusal(row.line, row.cells[0][:VALUE_SHOWN], "broken_row", detail)]
     name = _cell(row, columns.company)[:NAME_MAX]
     refused: list[Refusal] = []
@@ -160,9 +166,4 @@ def _worst(refused: list[Refusal]) -> Refusal | None:
 
 def _nothing_in(row: Row) -> Refusal:
     shown = next((cell for cell in row.cells if cell), "")[:VALUE_SHOWN]
-    return Refusal(
-        row.line,
-        shown,
-        "no_domain",
-        "The row has no web site, domain or e-mail address: add one.",
-    )
+    return Refusal(row.line, shown, "no_address", ROW_REASONS["no_address"])

@@ -99,4 +99,6 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
         response.headers["Sunset"] = SUNSET_AT
         response.headers["Link"] = f'<{API}{request.path}>; rel="successor-version"'
     if request.app[HEALTH].draining:
+        # the header is set by hand: by now the framework has made up its mind about keep-alive
+        response.headers["Connection"] = "close"
         response.force_close()

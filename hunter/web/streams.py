@@ -69,10 +69,10 @@ async def stream_csv(
     """Rows a spreadsheet opens as they are: UTF-8 with its mark, and no cell is a formula."""
 
     async def pieces() -> AsyncIterator[bytes]:
-        yield b"\xef\xbb\xbf" + _csv_rows([header])
+        head = b"\xef\xbb\xbf" + _csv_rows([header])
         async for rows in pages:
-            if rows:
-                yield _csv_rows(rows)
+            yield head + _csv_rows(rows)
+            head = b""
 
     disposition = f'attachment; filename="{filename}"'
     return await _stream(

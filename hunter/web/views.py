@@ -19,6 +19,7 @@ from hunter.core.judgement import (
     State,
 )
 from hunter.pipeline.accept import Accepted
+from hunter.pipeline.companies import ROW_REASONS
 from hunter.pipeline.ingest import Ingested
 from hunter.store.ingests import RejectedRow
 from hunter.store.jobs import Reject
@@ -311,7 +312,8 @@ def batch_view(done: Ingested) -> BatchView:
 
 def row_reject_view(row: RejectedRow) -> RejectView:
     """A refused row with its reason in words."""
-    return RejectView(row.value, row.reason, row.line, REASONS.get(row.reason, ""))
+    detail = ROW_REASONS.get(row.reason) or REASONS.get(row.reason, "")
+    return RejectView(row.value, row.reason, row.line, detail)
 
 
 RESULT_COLUMNS = (

@@ -100,7 +100,7 @@ def test_a_row_shifted_by_a_delimiter_in_a_name_still_gives_its_domain() -> None
 def test_a_row_with_nothing_usable_says_so() -> None:
     (refusal,) = _refusals("firma,site,mail\nSadece Ad,,\nA,a-firma.com,\n")
 
-    assert (refusal.line, refusal.value, refusal.reason) == (2, "Sadece Ad", "no_domain")
+    assert (refusal.line, refusal.value, refusal.reason) == (2, "Sadece Ad", "no_address")
 
 
 def test_blank_rows_are_no_rows() -> None:

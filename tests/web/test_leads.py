@@ -1,0 +1,222 @@
+"""Leads over HTTP: lists to call from, one with its evidence, the lines of a score."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from hunter.core.judgement import Judgement, Segment
+
+Client = TestClient[Any, Any]
+AddLead = Callable[..., Awaitable[Judgement]]
+LEADS = "/api/v1/leads"
+
+
+async def _domains(client: Client, query: str = "") -> list[str]:
+    answer = await client.get(f"{LEADS}?{query}")
+    assert answer.status == 200, await answer.text()
+    return [item["domain"] for item in (await answer.json())["items"]]
+
+
+async def test_without_leads_the_list_is_empty(client: Client) -> None:
+    assert await (await client.get(LEADS)).json() == {"items": [], "next_cursor": None}
+
+
+async def test_leads_to_call_first_are_on_top(client: Client, add_lead: AddLead) -> None:
+    await add_lead("later.com", priority=3, score=90, fit=70)
+    await add_lead("first.com", priority=1, score=60, fit=40)
+    await add_lead("second.com", priority=1, score=50, fit=30)
+
+    assert await _domains(client) == ["first.com", "second.com", "later.com"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("score", ["b.com", "a.com", "c.com"]),
+        ("confidence", ["c.com", "a.com", "b.com"]),
+        ("domain", ["a.com", "b.com", "c.com"]),
+    ],
+)
+async def test_leads_sort_as_asked(
+    client: Client, add_lead: AddLead, sort: str, expected: list[str]
+) -> None:
+    await add_lead("a.com", score=60, fit=40, confidence=0.6)
+    await add_lead("b.com", score=80, fit=60, confidence=0.5)
+    await add_lead("c.com", score=40, fit=20, confidence=0.9)
+
+    assert await _domains(client, f"sort={sort}") == expected
+
+
+@pytest.mark.parametrize("sort", ["call", "score", "confidence", "domain", "last_scanned_at"])
+async def test_pages_hold_every_lead_once(client: Client, add_lead: AddLead, sort: str) -> None:
+    for number in range(7):
+        await add_lead(f"firma{number}.com", score=60 + number % 2, fit=40 + number % 2)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = await (await client.get(f"{LEADS}?sort={sort}&limit=3{cursor}")).json()
+        seen += [item["domain"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+
+    assert sorted(seen) == [f"firma{number}.com" for number in range(7)]
+
+
+async def test_a_cursor_of_another_order_is_refused(client: Client, add_lead: AddLead) -> None:
+    for domain in ("a.com", "b.com"):
+        await add_lead(domain)
+    page = await (await client.get(f"{LEADS}?sort=score&limit=1")).json()
+
+    answer = await client.get(f"{LEADS}?sort=domain&cursor={page['next_cursor']}")
+
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "segment=existing",
+        "provider=m365",
+        "mx_operator=mimecast",
+        "gateway=mimecast",
+        "tenant_state=m365_mail",
+        "mail_state=forwarding",
+        "priority=4",
+        "min_score=80",
+        "max_score=89&min_score=75",
+        "min_confidence=0.97",
+        "posture=A",
+        "dmarc_policy=reject",
+        "scan_status=unknown",
+        "q=wanted",
+        "q=Işıl",
+        "q=isil",
+        "segment=existing&priority=4&min_score=80",
+    ],
+)
+async def test_every_filter_finds_the_one_lead_it_describes(
+    client: Client, add_lead: AddLead, database: Any, query: str
+) -> None:
+    await add_lead("other.com")
+    await add_lead(
+        "wanted.com",
+        company_name="Işıl A.Ş.",
+        segment=Segment.EXISTING,
+        provider="m365",
+        mx_operator="mimecast",
+        gateway="mimecast",
+        tenant_state="m365_mail",
+        mail_state="forwarding",
+        priority=4,
+        score=85,
+        fit=65,
+        confidence=0.98,
+        posture="A",
+        dmarc_policy="reject",
+    )
+    await database.execute(
+        "UPDATE lead SET search = 'wanted.com isil a.s.', scan_status = 'unknown' "
+        "WHERE domain = 'wanted.com'"
+    )
+
+    assert await _domains(client, query) == ["wanted.com"]
+
+
+async def test_a_lead_carries_the_wire_names_and_every_state_with_its_record(
+    client: Client, add_lead: AddLead
+) -> None:
+    await add_lead("acme.com", company_name="Acme A.Ş.")
+
+    answer = await client.get(f"{LEADS}/acme.com")
+
+    lead = await answer.json()
+    assert (lead["domain"], lead["company_name"], lead["provider"]) == (
+        "acme.com",
+        "Acme A.Ş.",
+        "natro",
+    )
+    assert (lead["segment"], lead["priority"], lead["score"]) == ("migration", 1, 70)
+    assert lead["mx"]["observed_at"] == "2026-11-20T09:30:00+00:00"
+    assert lead["spf"] == {
+        "state": "absent",
+        "value": "",
+        "evidence": [{"question": "acme.com TXT", "outcome": "nodata"}],
+        "observed_at": "2026-11-20T09:30:00+00:00",
+    }
+    assert lead["dkim"]["state"] == "unknown"
+    assert lead["dkim"]["observed_at"] is None
+    wire = "domain company_name provider mx_operator gateway tenant_state mail_state local_provider"
+    more = "products score segment priority confidence posture reason mx spf dkim dmarc_policy"
+    assert {*wire.split(), *more.split(), "signals", "scan_status", "scanned_at"} <= lead.keys()
+
+
+@pytest.mark.parametrize("name", ["ACME.com", "https://acme.com/", "acme.com."])
+async def test_a_lead_is_found_however_its_name_is_written(
+    client: Client, add_lead: AddLead, name: str
+) -> None:
+    await add_lead("acme.com")
+
+    answer = await client.get(f"{LEADS}/{name.replace('/', '%2F')}")
+
+    assert answer.status == 200
+
+
+async def test_a_lead_before_its_first_scan_is_unknown_and_not_absent(
+    client: Client, database: Any
+) -> None:
+    await database.execute(
+        "INSERT INTO lead (domain, display_name, search) VALUES ('new.com', 'new.com', 'new.com')"
+    )
+
+    lead = await (await client.get(f"{LEADS}/new.com")).json()
+    lines = await (await client.get(f"{LEADS}/new.com/score-breakdown")).json()
+
+    assert (lead["scan_status"], lead["segment"], lead["score"]) == ("pending", "unknown", None)
+    assert lead["mx"]["state"] == "unknown"
+    assert (lines["score"], lines["lines"], lines["scan_status"]) == (None, [], "pending")
+
+
+async def test_the_lines_of_a_score_add_up_to_it(client: Client, add_lead: AddLead) -> None:
+    await add_lead("acme.com")
+
+    found = await (await client.get(f"{LEADS}/acme.com/score-breakdown")).json()
+
+    assert sum(line["points"] for line in found["lines"]) == found["score"]
+    assert found["score"] == found["fit"] + found["urgency"]
+    assert found["lines"][0] == {
+        "axis": "fit",
+        "code": "tenant_without_mail",
+        "points": 50,
+        "reason": "A tenant is there.",
+        "evidence": [{"question": "acme.com MX", "outcome": "found", "record": "10 mx.acme.com"}],
+    }
+    assert found["would_change"]
+
+
+@pytest.mark.parametrize("path", ["acme.com", "acme.com/score-breakdown"])
+async def test_an_unchanged_lead_is_304(client: Client, add_lead: AddLead, path: str) -> None:
+    await add_lead("acme.com")
+    tag = (await client.get(f"{LEADS}/{path}")).headers["ETag"]
+
+    same = await client.get(f"{LEADS}/{path}", headers={"If-None-Match": tag})
+    other = await client.get(f"{LEADS}/{path}", headers={"If-None-Match": 'W/"0"'})
+
+    assert (same.status, same.headers["ETag"], await same.read()) == (304, tag, b"")
+    assert other.status == 200
+
+
+async def test_a_changed_lead_has_another_tag(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    await add_lead("acme.com")
+    tag = (await client.get(f"{LEADS}/acme.com")).headers["ETag"]
+
+    await database.execute("UPDATE lead SET company_name = 'New Name'")
+
+    answer = await client.get(f"{LEADS}/acme.com", headers={"If-None-Match": tag})
+    assert answer.status == 200
