@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,8 @@ async def _known(conn: Connection, judgements: Sequence[Judgement], at: datetime
     await judged.write(conn, at, [JudgedLead(j, History(), uuid7()) for j in judgements])
 
 
-async def _domains(conn: Connection, sort: Sort = Sort.CALL, **wanted: object) -> list[str]:
-    page = await leads.search(conn, LeadFilter(**wanted), sort)  # type: ignore[arg-type]
+async def _domains(conn: Connection, sort: Sort = Sort.CALL, **wanted: Any) -> list[str]:
+    page = await leads.search(conn, LeadFilter(**wanted), sort)
     return [lead.domain for lead in page.items]
 
 
@@ -130,7 +131,7 @@ async def test_pages_of_every_order_cover_all_leads_once(
     ],
 )
 async def test_each_filter_finds_its_lead(
-    db: Database, judgement: Judge, wanted: dict[str, object], found: str
+    db: Database, judgement: Judge, wanted: dict[str, Any], found: str
 ) -> None:
     names = {"a": "alpha.example", "b": "beta.example"}
     async with db.acquire() as conn:

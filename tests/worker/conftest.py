@@ -75,17 +75,9 @@ class Case:
     async def submit(self, *names: str, chunk_size: int = 10, **settings: Any) -> UUID:
         """Have these names accepted; the job's id."""
         lines = [Line(number, name) for number, name in enumerate(names, start=1)]
+        wanted: dict[str, Any] = {"lane": "bulk", "depth": Depth.QUICK} | settings
         accepted = await accept_scan(
-            self.db,
-            self.hints,
-            lines,
-            **{
-                "lane": "bulk",
-                "depth": Depth.QUICK,
-                "allow_test_names": True,
-                "chunk_size": chunk_size,
-            }
-            | settings,
+            self.db, self.hints, lines, allow_test_names=True, chunk_size=chunk_size, **wanted
         )
         return UUID(accepted.job_id)
 

@@ -1,0 +1,318 @@
+"""One chunk: what is written of it, what is not, and that one bad domain never sinks it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+
+from hunter.config import Config
+from hunter.core.answers import Depth, Survey
+from hunter.core.errors import Unavailable
+from hunter.knowledge.load import load_knowledge
+from hunter.local.nameserver import NameServer
+from hunter.ops.metrics import Metrics
+from hunter.pipeline.accept import Line, accept_scan
+from hunter.pipeline.scan import Scanner
+from hunter.queue.hints import Hints, open_queue
+from hunter.resolver.engine import Engine, open_engine
+from hunter.resolver.servers import Tuning
+from hunter.store import jobs, leads, results
+from hunter.store.database import Connection, Database, open_database
+from hunter.store.identifiers import uuid7
+from hunter.store.judged import Standing
+from hunter.store.results import Result
+
+T = TypeVar("T")
+ZONE = "\n".join(
+    f"{name}.example. MX 10 mx.{name}.example.\n{name}.example. NS ns.{name}.example.\n"
+    f'{name}.example. TXT "v=spf1 mx -all"'
+    for name in "abcd"
+)
+QUICK = Tuning(timeouts_s=(0.1, 0.1, 0.1), tick_s=0.01, tcp_timeout_s=0.3, sockets_min=4)
+
+
+@pytest.fixture
+async def name_server() -> AsyncIterator[NameServer]:
+    async with NameServer(ZONE) as server:
+        yield server
+
+
+@pytest.fixture
+async def db(config: Config) -> AsyncIterator[Database]:
+    async with open_database(config) as database:
+        yield database
+
+
+@pytest.fixture
+async def hints(config: Config) -> AsyncIterator[Hints]:
+    async with open_queue(config) as queue:
+        yield queue
+
+
+@pytest.fixture
+async def engine(config: Config, name_server: NameServer) -> AsyncIterator[Engine]:
+    settings = dataclasses.replace(config, dns_servers=(name_server.address,))
+    async with open_engine(settings, tuning=QUICK) as opened:
+        yield opened
+
+
+Run = Callable[..., Awaitable[UUID]]
+
+
+@pytest.fixture
+def run(db: Database, hints: Hints, engine: Engine) -> Run:
+    """Accept names as a job of one chunk and let a scanner look at it; the job's id."""
+
+    async def scan(
+        *names: str, scanner: type[Scanner] = Scanner, over: Database | None = None
+    ) -> UUID:
+        lines = [Line(number, name) for number, name in enumerate(names, start=1)]
+        accepted = await accept_scan(
+            db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True
+        )
+        job_id = UUID(accepted.job_id)
+        await make(scanner, over or db).look_at(await _chunk_of(db, job_id), "bulk")
+        return job_id
+
+    def make(kind: type[Scanner], database: Database) -> Scanner:
+        return kind(
+            database,
+            hints,
+            engine,
+            load_knowledge(),
+            Metrics(),
+            worker_id=uuid7(),
+            lease_s=20,
+        )
+
+    return scan
+
+
+async def _chunk_of(db: Database, job_id: UUID) -> int:
+    async with db.acquire() as conn:
+        return int(await conn.fetchval("SELECT id FROM scan_chunk WHERE job_id = $1", job_id))
+
+
+async def _results(db: Database, job_id: UUID) -> dict[str, Result]:
+    async with db.acquire() as conn:
+        page = await results.results_page(conn, job_id)
+    return {result.domain: result for result in page.items}
+
+
+async def _value(db: Database, query: str, *arguments: object) -> Any:
+    async with db.acquire() as conn:
+        return await conn.fetchval(query, *arguments)
+
+
+async def test_a_chunk_leaves_results_leads_and_observations(db: Database, run: Run) -> None:
+    job_id = await run("b.example", "a.example", "nowhere.example")
+
+    found = await _results(db, job_id)
+    assert list(found) == ["a.example", "b.example", "nowhere.example"]
+    assert {result.outcome for result in found.values()} == {"ok"}
+    async with db.acquire() as conn:
+        lead = await leads.get(conn, "a.example")
+        progress = await jobs.progress(conn, job_id)
+    assert lead.judgement == found["a.example"].judgement
+    assert lead.scan_status == "ok"
+    assert (progress.succeeded, progress.processed) == (3, 3)
+    assert await _value(db, "SELECT count(*) FROM observation") == 3
+
+
+async def test_an_unanswered_domain_is_unknown_and_no_lead_is_spoiled(
+    db: Database, run: Run, name_server: NameServer
+) -> None:
+    await run("a.example")
+    async with db.acquire() as conn:
+        before = await leads.get(conn, "a.example")
+    name_server.load(";! a.example timeout\n;! .a.example timeout\n;! new.example timeout")
+
+    job_id = await run("a.example", "new.example")
+
+    found = await _results(db, job_id)
+    assert {result.outcome for result in found.values()} == {"unknown"}
+    async with db.acquire() as conn:
+        after = await leads.get(conn, "a.example")
+        progress = await jobs.progress(conn, job_id)
+    assert (after.segment, after.provider) == (before.segment, before.provider)
+    assert after.fingerprint == before.fingerprint
+    assert progress.unknown == 2
+    assert await _value(
+        db,
+        "SELECT survey IS NOT NULL FROM scan_result WHERE domain = 'a.example' AND job_id = $1",
+        job_id,
+    )
+
+
+async def test_the_same_again_moves_the_observation(db: Database, run: Run) -> None:
+    await run("a.example")
+    await run("a.example")
+
+    assert await _value(db, "SELECT count(*) FROM observation") == 1
+    assert await _value(db, "SELECT observed_to > observed_from FROM observation")
+
+
+async def test_a_change_is_a_new_observation(
+    db: Database, run: Run, name_server: NameServer
+) -> None:
+    await run("a.example")
+    name_server.replace("a.example. MX 0 a-example.mail.protection.outlook.com.")
+
+    await run("a.example")
+
+    assert await _value(db, "SELECT count(*) FROM observation") == 2
+    current = "SELECT o.fingerprint = l.fingerprint FROM lead l JOIN observation o ON o.id = l.observation_id"
+    assert await _value(db, current)
+
+
+async def test_an_older_survey_writes_its_result_only(db: Database, run: Run) -> None:
+    await run("a.example", "b.example")
+    await run("a.example")
+    async with db.acquire() as conn:
+        await conn.execute(
+            "UPDATE lead SET last_scanned_at = now() + interval '1 hour' WHERE domain = 'a.example'"
+        )
+        before = await conn.fetchrow("SELECT * FROM lead WHERE domain = 'a.example'")
+
+    job_id = await run("a.example", "b.example")
+
+    async with db.acquire() as conn:
+        after = await conn.fetchrow("SELECT * FROM lead WHERE domain = 'a.example'")
+    assert before == after
+    assert set(await _results(db, job_id)) == {"a.example", "b.example"}
+    assert await _value(
+        db, "SELECT max(last_scanned_at) < now() FROM lead WHERE domain = 'b.example'"
+    )
+
+
+class Stumbling(Scanner):
+    """Cannot judge b.example."""
+
+    def _verdict(self, at: Any, seen: Survey, standing: Standing) -> Any:
+        if seen.domain == "b.example":
+            raise ZeroDivisionError("nul \0 and \ud800")
+        return super()._verdict(at, seen, standing)
+
+
+async def test_a_domain_that_cannot_be_judged_fails_alone_with_the_reason(
+    db: Database, run: Run
+) -> None:
+    job_id = await run("a.example", "b.example", "c.example", scanner=Stumbling)
+
+    found = await _results(db, job_id)
+    assert {name: result.outcome for name, result in found.items()} == {
+        "a.example": "ok",
+        "b.example": "failed",
+        "c.example": "ok",
+    }
+    assert found["b.example"].reason == "judging: ZeroDivisionError: nul  and ?"
+    async with db.acquire() as conn:
+        assert (await leads.get(conn, "b.example")).scan_status == "failed"
+        assert (await jobs.progress(conn, job_id)).failed == 1
+
+
+class Spoiling(Scanner):
+    """Gives PostgreSQL something it refuses for b.example."""
+
+    def _verdict(self, at: Any, seen: Survey, standing: Standing) -> Any:
+        import msgspec
+
+        verdict = super()._verdict(at, seen, standing)
+        if seen.domain != "b.example" or verdict.lead is None:
+            return verdict
+        judgement = msgspec.structs.replace(verdict.lead.judgement, tenant_name="nul \0 byte")
+        return msgspec.structs.replace(
+            verdict, lead=msgspec.structs.replace(verdict.lead, judgement=judgement)
+        )
+
+
+async def test_a_row_postgres_refuses_fails_alone(db: Database, run: Run) -> None:
+    job_id = await run("a.example", "b.example", "c.example", scanner=Spoiling)
+
+    found = await _results(db, job_id)
+    assert {name: result.outcome for name, result in found.items()} == {
+        "a.example": "ok",
+        "b.example": "failed",
+        "c.example": "ok",
+    }
+    assert (found["b.example"].reason or "").startswith("storing: ")
+    assert await _value(db, "SELECT state FROM scan_chunk") == "done"
+
+
+class Sleeping(Scanner):
+    """Finishes its survey after the lease was taken over."""
+
+    async def survey_all(self, claim: Any) -> Any:
+        seen = await super().survey_all(claim)
+        async with self._db.acquire() as conn:
+            await conn.execute("UPDATE scan_chunk SET epoch = epoch + 1")
+        return seen
+
+
+async def test_a_fenced_out_worker_writes_nothing(db: Database, run: Run) -> None:
+    job_id = await run("a.example", scanner=Sleeping)
+
+    assert await _results(db, job_id) == {}
+    assert await _value(db, "SELECT count(*) FROM lead") == 0
+    assert await _value(db, "SELECT state FROM scan_chunk") == "leased"
+
+
+class LosingAnswers(Database):
+    """Commits, and the first time loses PostgreSQL's answer to it."""
+
+    lost = 0
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]], **settings: Any) -> T:
+        result = await super().transact(work, **settings)
+        if isinstance(result, list) and not self.lost:
+            self.lost += 1
+            raise Unavailable("the connection to the database was lost")
+        return result
+
+
+async def test_a_commit_whose_answer_is_lost_counts_once(
+    db: Database, run: Run, config: Config
+) -> None:
+    flaky = LosingAnswers(db._pool, config.db_pool_size, config.db_timeout_s)
+
+    job_id = await run("a.example", "b.example", over=flaky)
+
+    assert flaky.lost == 1
+    assert set(await _results(db, job_id)) == {"a.example", "b.example"}
+    async with db.acquire() as conn:
+        assert (await jobs.progress(conn, job_id)).processed == 2
+        assert await jobs.mismatched(conn) == 0
+
+
+class Raising(Scanner):
+    """Hits a bug of its own between survey and commit."""
+
+    async def commit(self, claim: Any, seen: Sequence[Any]) -> None:
+        raise RuntimeError("bug")
+
+
+async def test_a_chunk_that_fails_is_put_back_with_the_reason(db: Database, run: Run) -> None:
+    await run("a.example", scanner=Raising)
+
+    async with db.acquire() as conn:
+        row = await conn.fetchrow(
+            "SELECT state, failures, reason, not_before > now() AS waits FROM scan_chunk"
+        )
+    assert row is not None
+    assert tuple(row) == ("ready", 1, "chunk: RuntimeError: bug", True)
+
+
+async def test_results_come_in_pages(db: Database, run: Run) -> None:
+    job_id = await run("a.example", "b.example", "c.example")
+
+    async with db.acquire() as conn:
+        first = await results.results_page(conn, job_id, limit=2)
+        rest = await results.results_page(conn, job_id, first.next_cursor, limit=2)
+
+    listed = [result.domain for result in [*first.items, *rest.items]]
+    assert listed == ["a.example", "b.example", "c.example"]
+    assert rest.next_cursor is None
