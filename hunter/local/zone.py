@@ -110,8 +110,9 @@ class Zone:
         self.load(text)
 
     def load(self, text: str) -> None:
-        """Add more zone text to what is there."""
-        owner = ""
+        """Add more zone text to what is there; `$ORIGIN` and `$TTL` begin anew."""
+        owner = self._origin = ""
+        self._ttl = _DEFAULT_TTL
         for number, line in enumerate(text.splitlines(), 1):
             if not line or line.isspace():
                 continue
@@ -145,9 +146,7 @@ class Zone:
         rrtype = TYPES.get(rest[0], 0) if rest else 0
         actions = dict(word.partition("=")[::2] for word in rest[1 if rrtype else 0 :])
         subtree = name.startswith(".")
-        return Directive(
-            self._name(name[1:] if subtree else name), rrtype, subtree, actions, number
-        )
+        return Directive(encode_name(name[subtree:]), rrtype, subtree, actions, number)
 
     def _name(self, text: str) -> bytes:
         wire = self._wire.get(text)
@@ -187,7 +186,10 @@ class Zone:
             number, rdata = TYPES[kind], encode(self, text)
         else:
             number = dns.rdatatype.from_text(kind)
-            rdata = dns.rdata.from_text("IN", kind, text, dns.name.root).to_wire() or b""
+            rdata = (
+                dns.rdata.from_text("IN", kind, text, dns.name.root, relativize=False).to_wire()
+                or b""
+            )
         record = _OWNER + struct.pack("!HHIH", number, 1, ttl, len(rdata)) + rdata
         key = name + struct.pack("!H", number)
         known = self.sets.get(key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +13,12 @@ from hunter.config import Config
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.ops.metrics import Metrics
 from hunter.resolver.cache import Cache
+from hunter.resolver.keeper import Keeper
+from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
 from hunter.resolver.servers import Server, Tuning, servers_of
-from hunter.resolver.sockets import Header, TcpLink, UdpPort
+from hunter.resolver.shared import Sharing
+from hunter.resolver.sockets import Header
 from hunter.resolver.tally import Tally
 from hunter.resolver.wheel import Wheel
 from hunter.resolver.wire import (
@@ -28,7 +30,6 @@ from hunter.resolver.wire import (
     TC,
     TEMPLATES,
     Alias,
-    Template,
     decode,
     encode_name,
     message,
@@ -44,39 +45,7 @@ _FAILURES = {
 }
 #: one in so many questions is timed, by its id
 _SAMPLE = 64
-#: share of one core above which this process, not the network, is what holds us back
-_CPU_BOUND = 0.85
 _RANDOM = struct.Struct("!1024I")
-
-
-class _Flight(Batch):
-    """A question about a shared name, and everybody who waits for it."""
-
-    __slots__ = ("engine", "key", "waiters")
-
-    def __init__(self, engine: Engine, key: tuple[str, RRType], lane: Lane) -> None:
-        super().__init__(1, Budget(), lane, None)
-        self.engine = engine
-        self.key = key
-        self.waiters: list[tuple[Batch, int]] = []
-
-    def complete(self) -> None:
-        self.engine._landed(self)  # noqa: SLF001  # a part of the engine
-
-
-class _Probe(Batch):
-    """A question that tells a dead server from dead domains."""
-
-    __slots__ = ("engine", "server", "started")
-
-    def __init__(self, engine: Engine, server: Server, started: float) -> None:
-        super().__init__(1, Budget(), Lane.INTERACTIVE, None)
-        self.engine = engine
-        self.server = server
-        self.started = started
-
-    def complete(self) -> None:
-        self.engine._probed(self)  # noqa: SLF001  # a part of the engine
 
 
 class Engine:
@@ -96,9 +65,7 @@ class Engine:
             Server(address, number, cap=cap, qps=config.dns_max_qps, window=tuning.first_window)
             for number, address in enumerate(addresses)
         ]
-        self._ports: list[list[UdpPort]] = [[] for _ in addresses]
-        self._leaving: list[UdpPort] = []
-        self._links = [TcpLink(server, self, self._loop) for server in self._servers]
+        self._ports = [Ports(server, tuning, self, self._loop) for server in self._servers]
         self._turn = 0
         #: who waits for room: people; domains already begun; domains not begun. Finishing a domain
         #: before beginning the next keeps its time short however long the queue is
@@ -108,16 +75,15 @@ class Engine:
         self._random: list[int] = []
         self._wheel = Wheel(tuning.tick_s)
         self._timeouts = tuple(self._wheel.ticks(seconds) for seconds in tuning.timeouts_s)
-        self._flights: dict[tuple[str, RRType], _Flight] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._ticked_at = self._loop.time()
-        self._cpu_at = time.thread_time()
+        self._keeper = Keeper(self._ports, tuning, self._wheel, self._send_probe)
         self.cache = Cache(tuning.cache_size)
+        self.sharing = Sharing(self.cache, self._enqueue, self._loop.time)
         self.tally = Tally()
         #: answers that belong to no question of ours: late, forged or broken
         self.ignored = 0
         if metrics is not None:
-            metrics.on_render(lambda: self.tally.publish(metrics, self._servers, self.cache))
+            metrics.on_render(lambda: self._publish(metrics))
 
     # ── the outside ──
 
@@ -149,10 +115,12 @@ class Engine:
         """
         future: asyncio.Future[list[Answer]] = self._loop.create_future()
         batch = Batch(len(questions), budget or Budget(seconds=deadline_s), lane, future)
-        if lane is Lane.INTERACTIVE:
+        # a bulk domain's clock starts with its first message, and then runs for all its calls;
+        # with a shared question that message may be somebody else's
+        if lane is Lane.INTERACTIVE or batch.budget.due or shared:
             self._start_clock(batch)
         if shared:
-            self._share(batch, questions)
+            self.sharing.ask(batch, questions)
         else:
             for index, (name, rrtype) in enumerate(questions):
                 self._enqueue(batch, index, name, rrtype)
@@ -175,15 +143,17 @@ class Engine:
             if not batch.left:
                 batch.complete()
             return
-        packet = message(question, edns=True)
-        query = Query(batch, index, name, template, question, packet, self._timeouts)
+        query = Query(batch, index, name, template, question)
+        query.packet = message(question, edns=True)
+        query.timeouts = self._timeouts
         batch.results[index] = query
         self._queue_of(batch).append(query)
 
     def _queue_of(self, batch: Batch) -> deque[Query]:
         if batch.lane is Lane.INTERACTIVE:
             return self._interactive
-        return self._begun if batch.budget.due else self._fresh
+        # without a future it is asked on behalf of others, who have begun
+        return self._begun if batch.budget.due or batch.future is None else self._fresh
 
     def pump(self) -> None:
         """Send what waits, as far as windows and rate limits allow; people first."""
@@ -196,17 +166,24 @@ class Engine:
                     continue
                 server = self._server_for(query, interactive=queue is self._interactive)
                 if server is None:
-                    if not self.usable:
-                        queue.popleft()
-                        self._end(query, query.worst or Outcome.UNREACHABLE)
-                        continue
-                    break
+                    if any(self._may_answer(query, each) for each in self._servers):
+                        break  # later, when there is room
+                    queue.popleft()
+                    self._end(query, query.worst or Outcome.UNREACHABLE)
+                    continue
                 queue.popleft()
-                if batch.budget.used >= batch.budget.limit:
+                if self._is_spent(batch.budget):
                     self._end(query, Outcome.BUDGET)
                 elif not self._transmit(query, server, batch):
                     queue.appendleft(query)
                     return
+
+    @staticmethod
+    def _may_answer(query: Query, server: Server) -> bool:
+        return not server.is_open and not query.useless & server.bit
+
+    def _is_spent(self, budget: Budget) -> bool:
+        return budget.used >= budget.limit or 0 < budget.due <= self._wheel.now
 
     def _server_for(self, query: Query, *, interactive: bool) -> Server | None:
         """The server of a retry, else the next one in turn that has room."""
@@ -217,11 +194,7 @@ class Engine:
         count = len(self._servers)
         for step in range(count):
             server = self._servers[(self._turn + step) % count]
-            if (
-                not server.is_open
-                and not query.useless & server.bit
-                and server.has_room(interactive=interactive)
-            ):
+            if self._may_answer(query, server) and server.has_room(interactive=interactive):
                 self._turn = (self._turn + step + 1) % count
                 return server
         return None
@@ -232,40 +205,35 @@ class Engine:
             # drawn in blocks: a system call for every id would cost more than the rest
             self._random = list(_RANDOM.unpack(os.urandom(_RANDOM.size)))
         number = self._random.pop()
-        ports = self._ports[server.number]
+        ports = self._ports[server.number].udp
         port = ports[(number >> 16) % len(ports)]
         ident = number & 0xFFFF
         while ident in port.pending:
-            ident = (ident + (number >> 16) | 1) & 0xFFFF
+            ident = int.from_bytes(os.urandom(2), "big")
         try:
             port.send(ident.to_bytes(2, "big") + query.packet)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:
+            # the kernel tells of an earlier datagram: nobody listens, and this one was not sent
+            lost = list(port.pending.values())
+            port.pending.clear()
+            self._fail(lost, tcp=False)
             batch.budget.used += 1
-            query.server = server
             server.lost(query.name)
             self._try_again(query, server, Outcome.UNREACHABLE)
             return True
-        port.pending[ident] = query
         port.sent += 1
-        self._sent(query, server, batch, port.pending, ident, query.timeouts[query.tries])
+        query.ident = ident
+        query.pending = port.pending
+        query.due = self._wheel.watch(query, query.timeouts[query.tries])
+        self._sent(query, server, batch)
         return True
 
-    def _sent(
-        self,
-        query: Query,
-        server: Server,
-        batch: Batch,
-        pending: dict[int, Query],
-        ident: int,
-        ticks: int,
-    ) -> None:
-        query.pending = pending
-        query.ident = ident
+    def _sent(self, query: Query, server: Server, batch: Batch) -> None:
+        query.pending[query.ident] = query
         query.server = server
-        query.sent_at = self._loop.time() if not ident % _SAMPLE else 0.0
-        query.due = self._wheel.watch(query, ticks)
+        query.sent_at = self._loop.time() if not query.ident % _SAMPLE else 0.0
         self.tally.sent += 1
         server.inflight += 1
         if server.qps:
@@ -275,23 +243,19 @@ class Engine:
             self._start_clock(batch)
 
     def _transmit_tcp(self, query: Query, server: Server, batch: Batch) -> None:
-        if batch.budget.used >= batch.budget.limit:
+        """The same question over TCP (RFC 7766), right after a truncated answer."""
+        if self._is_spent(batch.budget):
             self._end(query, Outcome.BUDGET)
             return
-        link = self._links[server.number]
-        (ident,) = struct.unpack("!H", os.urandom(2))
+        link = self._ports[server.number].tcp
+        ident = int.from_bytes(os.urandom(2), "big")
         while ident in link.pending:
-            ident = (ident + 1) & 0xFFFF
-        link.pending[ident] = query
+            ident = int.from_bytes(os.urandom(2), "big")
+        query.ident = ident
+        query.pending = link.pending
+        query.due = self._wheel.watch(query, self._wheel.ticks(self._tuning.tcp_timeout_s))
+        self._sent(query, server, batch)
         link.used_at = self._wheel.now
-        self._sent(
-            query,
-            server,
-            batch,
-            link.pending,
-            ident,
-            self._wheel.ticks(self._tuning.tcp_timeout_s),
-        )
         link.send(ident.to_bytes(2, "big") + query.packet)
 
     # ── from datagram to answer ──
@@ -343,7 +307,7 @@ class Engine:
         if batch is None:
             return
         if flags & TC:
-            if query.pending is self._links[server.number].pending:
+            if self._is_tcp(query, server):
                 self._useless(query, server, Outcome.MALFORMED)  # there is nothing after TCP
             else:
                 self._transmit_tcp(query, server, batch)
@@ -401,8 +365,15 @@ class Engine:
         if batch is not None:
             self._queue_of(batch).appendleft(query)
 
+    def _is_tcp(self, query: Query, server: Server) -> bool:
+        return query.pending is self._ports[server.number].tcp.pending
+
     def failed(self, queries: list[Query], *, tcp: bool) -> None:
         """A socket broke under these questions; it fails their try, not their domains."""
+        self._fail(queries, tcp=tcp)
+        self.pump()
+
+    def _fail(self, queries: list[Query], *, tcp: bool) -> None:
         for query in queries:
             server = query.server
             if query.due and server is not None:
@@ -411,14 +382,13 @@ class Engine:
                 if not tcp:
                     server.lost(query.name)
                 self._try_again(query, server, Outcome.UNREACHABLE)
-        self.pump()
 
     def _timed_out(self, query: Query) -> None:
         server = query.server
         if server is None:  # pragma: no cover - a sent question has a server
             return
         self._release(query, server)
-        if query.pending is not self._links[server.number].pending:
+        if not self._is_tcp(query, server):
             server.lost(query.name)
         self._try_again(query, server, Outcome.TIMEOUT)
 
@@ -447,48 +417,11 @@ class Engine:
                 if not batch.left:
                     batch.complete()
 
-    # ── shared names ──
-
-    def _share(self, batch: Batch, questions: Sequence[tuple[str, RRType]]) -> None:
-        now = self._loop.time()
-        for index, key in enumerate(questions):
-            known = self.cache.get(key, now)
-            if known is not None:
-                batch.results[index] = known
-                batch.left -= 1
-                continue
-            batch.results[index] = key
-            flight = self._flights.get(key)
-            if flight is not None:
-                self.tally.joined += 1
-                flight.waiters.append((batch, index))
-                continue
-            flight = self._flights[key] = _Flight(self, key, batch.lane)
-            flight.waiters.append((batch, index))
-            self._enqueue(flight, 0, *key)
-        if batch.left and not batch.due:
-            self._start_clock(batch)
-
-    def _landed(self, flight: _Flight) -> None:
-        del self._flights[flight.key]
-        (answer,) = flight.results
-        assert isinstance(answer, Answer)  # noqa: S101  # a complete batch has answers
-        self.cache.put(flight.key, answer, self._loop.time())
-        # whoever asked first pays for the messages
-        flight.waiters[0][0].budget.used += flight.budget.used
-        for batch, index in flight.waiters:
-            if batch.results[index] is flight.key or batch.results[index] == flight.key:
-                batch.results[index] = answer
-                batch.left -= 1
-                if not batch.left:
-                    batch.complete()
-
     # ── time ──
 
     def start(self) -> None:
         """Open the ports and start the clock."""
-        for server in self._servers:
-            self._open_ports(server)
+        self._keeper.start()
         self._timer = self._loop.call_later(self._tuning.tick_s, self._tick)
 
     def close(self) -> None:
@@ -496,100 +429,29 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
         waiting = [*self._interactive, *self._begun, *self._fresh]
-        for port in [*self._leaving, *(port for ports in self._ports for port in ports)]:
-            waiting += port.pending.values()
-            port.close()
-        for link in self._links:
-            waiting += link.pending.values()
-            link.pending.clear()
-            link.close()
+        for ports in self._ports:
+            waiting += ports.close()
         for query in waiting:
             self._end(query, Outcome.UNREACHABLE)
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(self._tuning.tick_s, self._tick)
-        now, cpu = self._loop.time(), time.thread_time()
-        passed, used = now - self._ticked_at, cpu - self._cpu_at
-        self._ticked_at, self._cpu_at = now, cpu
         late, expired = self._wheel.advance()
         for query in late:
-            self._timed_out(query)
+            if query.due:  # an expiring batch may have taken it back
+                self._timed_out(query)
         for batch in expired:
             self._expire(batch)
-        for server in self._servers:
-            server.refill(passed)
-            server.grow(cpu_bound=used > _CPU_BOUND * passed)
-            self._look_after(server, now)
-        self._leave()
+        self._keeper.tick()
         self.pump()
 
-    def _look_after(self, server: Server, now: float) -> None:
-        """Fresh ports, an idle TCP connection closed, a doubtful server probed."""
-        tuning = self._tuning
-        link = self._links[server.number]
-        if (
-            self._wheel.now - link.used_at > self._wheel.ticks(tuning.tcp_idle_s)
-            and not link.pending
-        ):
-            link.close()
-        if server.is_open:
-            if now >= server.reopen_at and not server.probing:
-                self._probe(server, now)
-            return
-        oldest = self._wheel.now - int(tuning.rotate_s / tuning.tick_s)
-        ports = self._ports[server.number]
-        for place, port in enumerate(ports):
-            if port.sent >= tuning.rotate_after or (port.sent and port.born < oldest):
-                self._leaving.append(port)
-                ports[place] = UdpPort(server, self, self._loop, self._wheel.now)
-        self._open_ports(server)
-        # the first probe, when the window has become the limit, tells what is normal
-        grown = server.window > tuning.first_window and not server.base_rtt
-        if not server.probing and (server.is_suspect(tuning.doubt_after) or grown):
-            self._probe(server, now)
-
-    def _open_ports(self, server: Server) -> None:
-        wanted = -(-server.window // 128)
-        wanted = max(self._tuning.sockets_min, min(self._tuning.sockets_max, wanted))
-        ports = self._ports[server.number]
-        try:
-            while len(ports) < wanted:
-                ports.append(UdpPort(server, self, self._loop, self._wheel.now))
-        except OSError:  # no route, or no descriptors left
-            if not ports:
-                server.probed(None, self._loop.time(), self._tuning.reopen_s)
-
-    def _leave(self) -> None:
-        """Close replaced ports once nothing is expected on them."""
-        for port in [port for port in self._leaving if not port.pending]:
-            self._leaving.remove(port)
-            port.close()
-
-    def _probe(self, server: Server, now: float) -> None:
-        """Ask the root's NS: every resolver knows it, and no domain is to blame for its loss."""
-        if not self._ports[server.number]:
-            self._open_ports(server)
-        if not self._ports[server.number]:
-            return
-        server.probing = True
-        probe = _Probe(self, server, now)
-        template: Template = TEMPLATES[RRType.NS]
-        question = encode_name(".") + template.tail
-        packet = message(question, edns=False)
-        query = Query(probe, 0, ".", template, question, packet, self._timeouts[:1])
-        probe.results[0] = query
-        query.edns = False
-        if not self._transmit(query, server, probe):
+    def _send_probe(self, query: Query, server: Server, batch: Batch) -> None:
+        if not self._transmit(query, server, batch):
             self._end(query, Outcome.UNREACHABLE)
 
-    def _probed(self, probe: _Probe) -> None:
-        (answer,) = probe.results
-        now = self._loop.time()
-        lost = isinstance(answer, Answer) and answer.outcome in (
-            Outcome.TIMEOUT,
-            Outcome.UNREACHABLE,
-        )
-        probe.server.probed(None if lost else now - probe.started, now, self._tuning.reopen_s)
+    def _publish(self, metrics: Metrics) -> None:
+        self.tally.publish(metrics, self._servers, self.cache)
+        metrics.hunter_dns_singleflight_total.set({}, self.sharing.joined)
 
 
 @asynccontextmanager

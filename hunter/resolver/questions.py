@@ -94,29 +94,22 @@ class Query:
         "worst",
     )
 
+    #: the message without its id, and the ticks to wait for each try; set by who makes the query
+    packet: bytes
+    timeouts: tuple[int, ...]
     #: set when sent: id, the table it stands in, and, for some, the time
     ident: int
     pending: dict[int, Query]
     sent_at: float
 
     def __init__(
-        self,
-        batch: Batch,
-        index: int,
-        name: str,
-        template: Template,
-        question: bytes,
-        packet: bytes,
-        timeouts: tuple[int, ...],
+        self, batch: Batch, index: int, name: str, template: Template, question: bytes
     ) -> None:
         self.batch: Batch | None = batch
         self.index = index
         self.name = name
         self.template = template
         self.question = question
-        self.packet = packet
-        #: ticks to wait for each try
-        self.timeouts = timeouts
         self.tries = 0
         self.edns = True
         #: tick at which the try now under way is over; 0 when none is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Protocol
+from typing import Protocol, cast
 
 from hunter.resolver.questions import Query
 from hunter.resolver.servers import Server
@@ -132,20 +132,47 @@ class UdpPort:
         receiver.pump()
 
 
-class TcpLink(asyncio.Protocol):
-    """One connection to a server, made when needed, shared by all truncated questions (RFC 7766)."""
+class _Connection(asyncio.Protocol):
+    """Cuts the stream of one TCP connection into messages, each with its length before it."""
+
+    def __init__(self, link: TcpLink) -> None:
+        self._link = link
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclasses of asyncio's
+        self._link.connected(cast("asyncio.Transport", transport))
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer + data
+        at = 0
+        while len(buffer) >= at + 2:
+            end = at + 2 + (buffer[at] << 8 | buffer[at + 1])
+            if len(buffer) < end:
+                break
+            self._link.received(buffer[at + 2 : end])
+            at = end
+        self._buffer = buffer[at:]
+        self._link.receiver.pump()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._link.disconnected(self)
+
+
+class TcpLink:
+    """The way to a server over TCP, connected when needed, shared by all truncated questions."""
 
     def __init__(self, server: Server, receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
         self.server = server
+        self.receiver = receiver
         self.pending: dict[int, Query] = {}
-        self._receiver = receiver
+        #: tick of the engine at which the last question was sent
+        self.used_at = 0
         self._loop = loop
+        self._connection: _Connection | None = None
         self._transport: asyncio.Transport | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._unsent: list[bytes] = []
-        self._buffer = b""
-        #: tick of the engine at which the last question was sent
-        self.used_at = 0
 
     def send(self, message: bytes) -> None:
         """Send a question, connecting first where there is no connection."""
@@ -157,14 +184,45 @@ class TcpLink(asyncio.Protocol):
         if self._connecting is None:
             self._connecting = self._loop.create_task(self._connect())
 
+    def idle_ticks(self, now: int) -> int:
+        """Ticks for which there has been nothing to do; 0 without a connection."""
+        return 0 if self._transport is None or self.pending else now - self.used_at
+
     async def _connect(self) -> None:
-        host, port = self.server.address
+        self._connection = connection = _Connection(self)
         try:
-            await self._loop.create_connection(lambda: self, host, port)
+            await self._loop.create_connection(lambda: connection, *self.server.address)
         except OSError:
-            self._fail()
+            self.disconnected(connection)
         finally:
             self._connecting = None
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        """Send what had to wait for the handshake."""
+        self._transport = transport
+        transport.writelines(self._unsent)
+        self._unsent.clear()
+
+    def received(self, message: bytes) -> None:
+        """One whole message has come in."""
+        found = match(message, self.pending)
+        if found is None:
+            self.receiver.ignored += 1
+            return
+        query, at, header = found
+        del self.pending[header[0]]
+        self.receiver.accept(query, message, at, header)
+
+    def disconnected(self, connection: _Connection) -> None:
+        """What is unanswered goes back to the engine; an earlier connection's end is no news."""
+        if connection is not self._connection:
+            return
+        self._connection = self._transport = None
+        self._unsent.clear()
+        lost = list(self.pending.values())
+        self.pending.clear()
+        if lost:
+            self.receiver.failed(lost, tcp=True)
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -172,40 +230,5 @@ class TcpLink(asyncio.Protocol):
             self._connecting.cancel()
         if self._transport is not None:
             self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send what had to wait for the handshake."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # TCP has no other
-        self._transport = transport
-        self._buffer = b""
-        transport.writelines(self._unsent)
+        self._connection = self._transport = None
         self._unsent.clear()
-
-    def data_received(self, data: bytes) -> None:
-        """Cut the stream into messages; each has its length before it."""
-        self._buffer += data
-        while len(self._buffer) >= 2:
-            end = 2 + int.from_bytes(self._buffer[:2], "big")
-            if len(self._buffer) < end:
-                break
-            found = match(self._buffer[2:end], self.pending)
-            if found is None:
-                self._receiver.ignored += 1
-            else:
-                query, at, header = found
-                del self.pending[header[0]]
-                self._receiver.accept(query, self._buffer[2:end], at, header)
-            self._buffer = self._buffer[end:]
-        self._receiver.pump()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        """What is unanswered goes back to the engine."""
-        self._transport = None
-        self._fail()
-
-    def _fail(self) -> None:
-        self._unsent.clear()
-        lost = list(self.pending.values())
-        self.pending.clear()
-        if lost:
-            self._receiver.failed(lost, tcp=False)

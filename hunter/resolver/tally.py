@@ -17,8 +17,6 @@ class Tally:
         self.nodata = [0] * len(TEMPLATES)
         self.nxdomain = [0] * len(TEMPLATES)
         self.unknown: dict[tuple[int, Outcome], int] = {}
-        #: questions that joined one already under way
-        self.joined = 0
         #: messages sent over UDP and TCP
         self.sent = 0
 
@@ -58,6 +56,5 @@ class Tally:
         metrics.hunter_dns_inflight.set({}, sum(server.inflight for server in servers))
         metrics.hunter_dns_window.set({}, sum(server.window for server in servers))
         metrics.hunter_dns_breaker_open.set({}, sum(server.is_open for server in servers))
-        metrics.hunter_dns_singleflight_total.set({}, self.joined)
         metrics.hunter_dns_cache_total.set({"result": "hit"}, cache.hits)
         metrics.hunter_dns_cache_total.set({"result": "miss"}, cache.misses)

@@ -38,8 +38,6 @@ async def open_quick() -> AsyncIterator[Callable[..., Awaitable[Engine]]]:
 
 
 @pytest.fixture
-async def engine(
-    name_server: NameServer, open_quick: Callable[..., Awaitable[Engine]]
-) -> Engine:
+async def engine(name_server: NameServer, open_quick: Callable[..., Awaitable[Engine]]) -> Engine:
     """An engine that asks `name_server`."""
     return await open_quick(name_server)
