@@ -1,0 +1,207 @@
+"""A set of MX records: groups by preference, null MX and faults (RFC 5321, 7505)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from hunter.core.answers import Answer, Outcome, RRType
+from hunter.core.judgement import Finding
+
+#: one question to DNS; None means that it was not asked
+Lookup = Callable[[str, RRType], Answer | None]
+
+#: more hosts than this are cut with a note
+MAX_HOSTS: Final = 20
+_RECORD = re.compile(r"([0-9]{1,5}) +(\S+)", re.ASCII)
+_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+
+
+class MxState(StrEnum):
+    """Whether and how a domain takes mail."""
+
+    MX = "mx"
+    #: "0 ." alone: the domain says that it takes none
+    NULL_MX = "null_mx"
+    #: no MX but an address: mail goes to the address, by RFC 5321 section 5.1
+    IMPLICIT = "implicit"
+    #: no MX, and no address when that was asked
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class MxGroup(msgspec.Struct, frozen=True, gc=False):
+    """Hosts of equal preference, sorted; lower is tried first."""
+
+    preference: int
+    hosts: tuple[str, ...]
+
+
+class MxSet(msgspec.Struct, frozen=True):
+    """All MX records of one name."""
+
+    state: MxState
+    groups: tuple[MxGroup, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts, best preference first, each once."""
+        return tuple(dict.fromkeys(host for group in self.groups for host in group.hosts))
+
+
+def parse_mx(records: Sequence[str]) -> MxSet:
+    """Parse MX records in presentation form ("10 mx.contoso.com"). Total; order does not matter."""
+    pairs, findings = _pairs(records)
+    real = [(preference, host) for preference, host in pairs if host]
+    if len(pairs) > len(real):
+        if not real:
+            return MxSet(MxState.NULL_MX, findings=tuple(findings))
+        findings.append(_found("null_mx_with_others"))
+    if len(real) > MAX_HOSTS:
+        findings.append(_found("too_many", count=len(real)))
+    kept = real[:MAX_HOSTS]
+    for host in dict.fromkeys(host for _, host in kept):
+        fault = _name_fault(host)
+        if fault is not None:
+            findings.append(_found(fault, host=host))
+    state = MxState.MX if kept else MxState.ABSENT
+    return MxSet(state, tuple(_groups(kept)), tuple(findings))
+
+
+def analyse_mx(
+    answer: Answer | None, addresses: Iterable[Answer | None] = (), lookup: Lookup | None = None
+) -> MxSet:
+    """What an MX answer means; `addresses` are the domain's own A and AAAA answers.
+
+    With `lookup` the hosts' addresses are checked too; hosts nobody asked for are not faults.
+    """
+    if answer is None or not answer.outcome.is_known:
+        return MxSet(MxState.UNKNOWN)
+    if answer.outcome is Outcome.FOUND:
+        found = parse_mx(answer.records)
+        faults = () if lookup is None else _target_faults(found.hosts, lookup)
+        return msgspec.structs.replace(found, findings=(*found.findings, *faults))
+    if any(other is not None and other.outcome is Outcome.FOUND for other in addresses):
+        return MxSet(MxState.IMPLICIT, findings=(_found("implicit"),))
+    return MxSet(MxState.ABSENT)
+
+
+def _pairs(records: Sequence[str]) -> tuple[list[tuple[int, str]], list[Finding]]:
+    """Preferences and hosts, sorted; the host of a null MX is empty."""
+    pairs: set[tuple[int, str]] = set()
+    findings = []
+    for text in records:
+        match = _RECORD.fullmatch(text.strip())
+        if match is None:
+            findings.append(_found("unreadable", record=text))
+        else:
+            pairs.add((int(match[1]), match[2].lower().removesuffix(".")))
+    return sorted(pairs), findings
+
+
+def _groups(pairs: list[tuple[int, str]]) -> list[MxGroup]:
+    by_preference: dict[int, list[str]] = {}
+    for preference, host in pairs:
+        by_preference.setdefault(preference, []).append(host)
+    return [MxGroup(preference, tuple(hosts)) for preference, hosts in by_preference.items()]
+
+
+def _name_fault(host: str) -> str | None:
+    """What is wrong with a host by its name alone."""
+    bare = host.strip("[]")
+    if _IPV4.fullmatch(bare) or ":" in bare:
+        return "ip_literal"
+    if bare == "localhost" or bare.endswith((".localhost", ".localdomain")):
+        return "localhost"
+    if "." not in bare:
+        return "single_label"
+    return None
+
+
+def _target_faults(hosts: tuple[str, ...], lookup: Lookup) -> list[Finding]:
+    """What is wrong with hosts by their addresses: CNAME, missing, private."""
+    faults = []
+    for host in hosts:
+        if _name_fault(host) is None:
+            answers = [lookup(host, RRType.A), lookup(host, RRType.AAAA)]
+            fault = _address_fault([answer for answer in answers if answer is not None])
+            if fault is not None:
+                faults.append(_found(fault, host=host))
+    return faults
+
+
+def _address_fault(answers: list[Answer]) -> str | None:
+    if any(answer.chain for answer in answers):
+        return "cname"
+    if any(answer.outcome is Outcome.NXDOMAIN for answer in answers):
+        return "missing_host"
+    records = [text for answer in answers for text in answer.records]
+    if not records:
+        both = len(answers) == 2 and all(answer.outcome.is_absent for answer in answers)
+        return "missing_host" if both else None
+    return None if any(_is_public(text) for text in records) else "private_address"
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False
+
+
+#: code without its prefix → severity, sentence, source
+_MESSAGES: Final[dict[str, tuple[str, str, str]]] = {
+    "null_mx_with_others": (
+        "error",
+        "The null MX (0 .) stands beside other hosts; it must be alone. Remove it, or the others.",
+        "RFC 7505 section 3",
+    ),
+    "too_many": (
+        "warning",
+        "There are {count} MX hosts; only the first 20 are looked at.",
+        "RFC 5321 section 5.1",
+    ),
+    "unreadable": ("error", "The MX record {record!r} cannot be read.", "RFC 1035 section 3.3.9"),
+    "implicit": (
+        "warning",
+        "There is no MX; mail goes to the domain's own address. Publish an MX, or a null MX if no mail is wanted.",
+        "RFC 5321 section 5.1",
+    ),
+    "ip_literal": (
+        "error",
+        "{host} is an address; an MX must name a host.",
+        "RFC 5321 section 5.1",
+    ),
+    "localhost": ("error", "{host} is the sender's own machine. Name a real host.", "RFC 6761"),
+    "single_label": (
+        "error",
+        "{host} has no domain; the rest of the name is missing.",
+        "RFC 5321 section 2.3.5",
+    ),
+    "cname": (
+        "warning",
+        "{host} is an alias (CNAME), which an MX must not name. Name its target.",
+        "RFC 2181 section 10.3",
+    ),
+    "missing_host": (
+        "error",
+        "{host} does not exist or has no address. Correct or remove the MX.",
+        "RFC 5321 section 5.1",
+    ),
+    "private_address": (
+        "error",
+        "{host} has only private addresses, which nobody outside can reach.",
+        "RFC 6890",
+    ),
+}
+
+
+def _found(code: str, **holes: object) -> Finding:
+    severity, sentence, source = _MESSAGES[code]
+    return Finding(f"mx_{code}", severity, sentence.format(**holes), source)
