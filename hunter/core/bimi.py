@@ -1,0 +1,87 @@
+"""A BIMI record: the logo a domain wants beside its mail (AuthIndicators draft)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from hunter.core.dmarc import Policy
+from hunter.core.dmarc_walk import DmarcPosture
+from hunter.core.judgement import Finding
+from hunter.core.tags import first_of_each, parse_tags
+
+_SOURCE = "draft-brand-indicators-for-message-identification section 4.2"
+_VERSION = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)")
+_HTTPS = re.compile(r"https://[^\s/]+/\S+", re.IGNORECASE)
+_ENFORCED: Final = frozenset({Policy.QUARANTINE, Policy.REJECT})
+
+
+class Bimi(msgspec.Struct, frozen=True):
+    """The record at `default._bimi.<domain>`."""
+
+    valid: bool
+    #: address of the SVG logo
+    logo: str = ""
+    #: address of the mark certificate (VMC or CMC)
+    certificate: str = ""
+    #: l= and a= are empty: the domain wants no logo
+    declined: bool = False
+    #: avp=: brand or personal
+    preference: str = "brand"
+    findings: tuple[Finding, ...] = ()
+
+
+def is_bimi(text: str) -> bool:
+    """True when a TXT record counts as a BIMI record at all."""
+    return _VERSION.match(text) is not None
+
+
+def select_bimi(txt_records: Sequence[str]) -> Bimi | None:
+    """The record among a name's TXT records; None when there is none, several are invalid."""
+    found = [text for text in txt_records if is_bimi(text)]
+    if not found:
+        return None
+    if len(found) > 1:
+        fault = _fault(f"There are {len(found)} BIMI records, so none counts. Keep one.")
+        return Bimi(valid=False, findings=(fault,))
+    return parse_bimi(found[0])
+
+
+def parse_bimi(text: str) -> Bimi:
+    """Parse one TXT record. Total."""
+    if not is_bimi(text):
+        return Bimi(valid=False, findings=(_fault("The record must begin with v=BIMI1;"),))
+    tags, _ = parse_tags(text)
+    values, again = first_of_each(tags)
+    logo, certificate = values.get("l", ""), values.get("a", "")
+    faults = [_fault(f"{name}= is there more than once. Keep one.") for name in again]
+    for name, uri in (("l", logo), ("a", certificate)):
+        if uri and not _HTTPS.fullmatch(uri):
+            faults.append(_fault(f"{name}= must be an https address."))
+    if "l" not in values:
+        faults.append(_fault("l= is missing. Give the address of the logo, or l=; to decline."))
+    elif certificate and not logo:
+        faults.append(_fault("a= is given without a logo in l=."))
+    return Bimi(
+        valid=not faults,
+        logo=logo,
+        certificate=certificate,
+        declined="l" in values and not logo and not certificate,
+        preference="personal" if values.get("avp", "").lower() == "personal" else "brand",
+        findings=tuple(faults),
+    )
+
+
+def dmarc_permits_bimi(posture: DmarcPosture) -> bool:
+    """True when the organisation's DMARC is strict enough for a logo to be shown."""
+    record = posture.record
+    if record is None or posture.policy not in _ENFORCED or record.testing:
+        return False
+    return record.sp is not Policy.NONE
+
+
+def _fault(message: str) -> Finding:
+    return Finding("bimi_invalid_record", "error", message, _SOURCE)

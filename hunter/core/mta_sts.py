@@ -1,0 +1,155 @@
+"""MTA-STS: the TXT record, the policy text and which hosts it covers (RFC 8461)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from hunter.core.judgement import Finding
+
+_SOURCE = "RFC 8461 section "
+#: section 3.1: v, then fields between semicolons, at most one at the end
+_RECORD = re.compile(r"v=STSv1(?:[ \t]*;[ \t]*(.*))?", re.DOTALL)
+_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([\x21-\x3a\x3c\x3e-\x7e]+)")
+_SEPARATOR = re.compile(r"[ \t]*;[ \t]*")
+_ID = re.compile(r"[A-Za-z0-9]{1,32}")
+_POLICY_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*", re.DOTALL)
+_MX = re.compile(
+    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+_AGE = re.compile(r"[0-9]{1,10}", re.ASCII)
+#: section 3.2
+MAX_AGE_S: Final = 31557600
+#: a policy longer than this is not read (section 3.3 asks for a limit, 64 kB is its example)
+MAX_POLICY_CHARS: Final = 64 * 1024
+_MODES: Final = frozenset({"enforce", "testing", "none"})
+
+
+class StsRecord(msgspec.Struct, frozen=True):
+    """The records at `_mta-sts.<domain>` taken together."""
+
+    valid: bool
+    #: changes with every new policy; "" unless valid
+    id: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+class StsPolicy(msgspec.Struct, frozen=True):
+    """The policy file of a domain."""
+
+    valid: bool
+    #: enforce, testing or none; "" when not given
+    mode: str = ""
+    #: lower-case patterns
+    mx: tuple[str, ...] = ()
+    #: seconds
+    max_age: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+def is_sts_record(text: str) -> bool:
+    """True when a TXT record counts as an MTA-STS record at all (section 3.1)."""
+    return text.startswith("v=STSv1;") or text.rstrip(" \t") == "v=STSv1"
+
+
+def select_sts_record(txt_records: Sequence[str]) -> StsRecord | None:
+    """The record among a name's TXT records; None when there is none, several are invalid."""
+    found = [text for text in txt_records if is_sts_record(text)]
+    if not found:
+        return None
+    if len(found) > 1:
+        return _bad_record(f"There are {len(found)} MTA-STS records, so none counts. Keep one.")
+    return parse_sts_record(found[0])
+
+
+def parse_sts_record(text: str) -> StsRecord:
+    """Parse one TXT record. Total."""
+    match = _RECORD.fullmatch(text)
+    if match is None:
+        return _bad_record("The record must begin with v=STSv1;")
+    values: dict[str, str] = {}
+    parts = _SEPARATOR.split(match[1] or "")
+    if parts[-1].strip(" \t") == "":
+        parts.pop()
+    for part in parts:
+        field = _FIELD.fullmatch(part.rstrip(" \t"))
+        if field is None:
+            return _bad_record(f"{part!r} is not a field. Remove it.")
+        values.setdefault(field[1], field[2])
+    if not _ID.fullmatch(values.get("id", "")):
+        return _bad_record("id= must be 1 to 32 letters and digits. Use the date and time.")
+    return StsRecord(valid=True, id=values["id"])
+
+
+def parse_sts_policy(text: str) -> StsPolicy:
+    """Parse the policy file's text (section 3.2). Total; unknown keys are ignored."""
+    if len(text) > MAX_POLICY_CHARS:
+        return StsPolicy(valid=False, findings=(_policy_fault("The policy is larger than 64 kB."),))
+    values: dict[str, str] = {}
+    patterns: list[str] = []
+    faults: list[Finding] = []
+    for line in text.splitlines():
+        match = _POLICY_LINE.fullmatch(line)
+        if match is None:
+            if line.strip():
+                faults.append(_policy_fault(f"The line {line[:80]!r} is not a key and a value."))
+        elif match[1] == "mx":
+            patterns.append(match[2].lower())
+        else:
+            values.setdefault(match[1], match[2])
+    faults += _policy_faults(values, patterns)
+    age = values.get("max_age", "")
+    return StsPolicy(
+        valid=not faults,
+        mode=values.get("mode", ""),
+        mx=tuple(patterns),
+        max_age=int(age) if _AGE.fullmatch(age) else 0,
+        findings=tuple(faults),
+    )
+
+
+def _policy_faults(values: dict[str, str], patterns: list[str]) -> list[Finding]:
+    faults = []
+    if values.get("version") != "STSv1":
+        faults.append(_policy_fault("version must be STSv1."))
+    if values.get("mode") not in _MODES:
+        faults.append(_policy_fault("mode must be enforce, testing or none."))
+    elif values["mode"] != "none" and not patterns:
+        faults.append(_policy_fault("There is no mx line. Name every MX host."))
+    age = values.get("max_age", "")
+    if not _AGE.fullmatch(age) or int(age) > MAX_AGE_S:
+        faults.append(_policy_fault(f"max_age must be 0 to {MAX_AGE_S} seconds."))
+    faults += [
+        _policy_fault(f"mx: {pattern[:80]} is not a host or *.domain.")
+        for pattern in patterns
+        if not _MX.fullmatch(pattern)
+    ]
+    return faults
+
+
+def matches_mx(pattern: str, host: str) -> bool:
+    """True when a policy's pattern covers an MX host; `*` stands for exactly one label."""
+    pattern, host = pattern.lower().removesuffix("."), host.lower().removesuffix(".")
+    if pattern.startswith("*."):
+        label, dot, parent = host.partition(".")
+        return bool(label and dot) and parent == pattern[2:]
+    return pattern == host
+
+
+def uncovered_hosts(policy: StsPolicy, hosts: Iterable[str]) -> tuple[str, ...]:
+    """MX hosts that no pattern covers: in mode enforce they get no mail from careful senders."""
+    return tuple(
+        host for host in hosts if not any(matches_mx(pattern, host) for pattern in policy.mx)
+    )
+
+
+def _bad_record(message: str) -> StsRecord:
+    fault = Finding("mta_sts_invalid_record", "error", message, _SOURCE + "3.1")
+    return StsRecord(valid=False, findings=(fault,))
+
+
+def _policy_fault(message: str) -> Finding:
+    return Finding("mta_sts_invalid_policy", "error", message, _SOURCE + "3.2")

@@ -1,0 +1,76 @@
+"""A TLS reporting record: where failures of transport encryption are reported (RFC 8460)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from hunter.core.judgement import Finding
+
+_SOURCE = "RFC 8460 section 3"
+_VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
+_SEPARATOR = re.compile(r"[ \t]*;[ \t]*")
+_FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
+_VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
+_URI = re.compile(r"(mailto:[^@\s]+@[^@\s]+|https://[^\s/]+(?:/\S*)?)", re.IGNORECASE)
+
+
+class TlsRpt(msgspec.Struct, frozen=True):
+    """The record at `_smtp._tls.<domain>`."""
+
+    valid: bool
+    #: lower-case hosts that get the reports; mailboxes' local parts are not kept
+    targets: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def is_tlsrpt(text: str) -> bool:
+    """True when a TXT record counts as a TLS reporting record at all."""
+    return _VERSION.match(text) is not None
+
+
+def select_tlsrpt(txt_records: Sequence[str]) -> TlsRpt | None:
+    """The record among a name's TXT records; None when there is none, several are invalid."""
+    found = [text for text in txt_records if is_tlsrpt(text)]
+    if not found:
+        return None
+    if len(found) > 1:
+        return _bad(f"There are {len(found)} TLS reporting records, so none counts. Keep one.")
+    return parse_tlsrpt(found[0])
+
+
+def parse_tlsrpt(text: str) -> TlsRpt:
+    """Parse one TXT record. Total."""
+    version = _VERSION.match(text)
+    if version is None:
+        return _bad("The record must begin with v=TLSRPTv1;")
+    parts = _SEPARATOR.split(text[version.end() :].rstrip(" \t"))
+    if parts[-1] == "":
+        parts.pop()
+    targets: list[str] = []
+    for part in parts:
+        field = _FIELD.fullmatch(part)
+        if field is None or (field[1] != "rua" and not _VALUE.fullmatch(field[2])):
+            return _bad(f"{part!r} is not a field. Remove it.")
+        if field[1] == "rua":
+            uris = [uri.strip(" \t") for uri in field[2].split(",")]
+            if not all(_URI.fullmatch(uri) for uri in uris):
+                return _bad("rua= must be mailto: or https: addresses between commas.")
+            targets += [_host(uri) for uri in uris]
+    if not targets:
+        return _bad("rua= is missing. Add rua=mailto:name@host.")
+    return TlsRpt(valid=True, targets=tuple(dict.fromkeys(targets)))
+
+
+def _host(uri: str) -> str:
+    if uri[:6].lower() == "https:":
+        return uri[8:].partition("/")[0].partition(":")[0].lower()
+    return uri.rpartition("@")[2].partition("?")[0].lower()
+
+
+def _bad(message: str) -> TlsRpt:
+    return TlsRpt(
+        valid=False, findings=(Finding("tlsrpt_invalid_record", "error", message, _SOURCE),)
+    )
