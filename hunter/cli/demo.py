@@ -15,6 +15,7 @@ from hunter.cli.up import narrator
 from hunter.local.demo import demo_folder, running_demo
 from hunter.local.servers import Say
 from hunter.local.stack import Stack
+from hunter.store.jobs import JobProgress
 
 _LEADS = 5
 
@@ -35,23 +36,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Start, ingest, show, end."""
+    """Start, ingest, show, end; exit code 1 when Hunter failed on a domain."""
+    seen: list[JobProgress] = []
 
     async def show(stop: asyncio.Event) -> None:
         say = narrator()
         with demo_folder(arguments.data_dir) as folder:
             async with running_demo(environ, folder, say) as (stack, _):
-                await stack.guard(_tell(stack, folder / "companies.csv", say), stop)
+                await stack.guard(_tell(stack, folder / "companies.csv", say, seen), stop)
                 if arguments.keep and not stop.is_set():
                     print(f"The API stays up: {stack.url}/api/v1/leads?limit=20  (Ctrl-C ends)")
                     await stack.wait(stop)
             say("stopped" + ("" if arguments.data_dir else "; nothing is left behind"))
 
     asyncio.run(until_signalled(show))
-    return Exit.OK
+    # the invented name servers that do not answer are part of the show, failures are not
+    return Exit.FAILED if any(job.failed for job in seen) else Exit.OK
 
 
-async def _tell(stack: Stack, file: Path, say: Say) -> None:
+async def _tell(stack: Stack, file: Path, say: Say, seen: list[JobProgress]) -> None:
     """The list in, the best leads out."""
     async with Api(stack.url) as api:
         batch = await api.ingest(file)
@@ -59,6 +62,7 @@ async def _tell(stack: Stack, file: Path, say: Say) -> None:
         tell_accepted(batch)
         with progress_bar(batch.accepted) as show:
             done = await api.finish(batch.job_id, show)
+        seen.append(done)
         say("scan finished")
         tell_done(done)
         print(f"\nThe {_LEADS} leads to call first:")

@@ -23,7 +23,7 @@ class Exit(IntEnum):
     FAILED = 1
     #: wrong arguments, settings or input
     USAGE = 2
-    #: `scan`, `ingest` and `demo`: some domains gave no answer
+    #: `scan` and `ingest`: done, but some domains gave no answer
     UNKNOWN = 3
     #: Ctrl-C
     INTERRUPTED = 130

@@ -219,7 +219,8 @@ def _microsoft_devices(draft: Draft) -> None:
 
 
 def _microsoft_autodiscover(draft: Draft) -> None:
-    if draft.dice.chance("autodiscover_chain", 4):
+    # only where the MX tells all: a CNAME question shows one step of the way
+    if draft.mx_operator == "microsoft365" and draft.dice.chance("autodiscover_chain", 5):
         draft.add(RRType.CNAME, f"outlook.{draft.domain}", "autodiscover")
         draft.add(RRType.CNAME, "autodiscover.outlook.com", "outlook")
         return
@@ -267,8 +268,8 @@ def _tenant_without_mail(draft: Draft) -> None:
 
 def _m365(draft: Draft) -> None:
     draft.mx(f"{draft.label}.mail.protection.outlook.com", first=0)
-    _microsoft_traces(draft)
     draft.mx_operator = "microsoft365"
+    _microsoft_traces(draft)
 
 
 def _m365_new(draft: Draft) -> None:
@@ -413,6 +414,7 @@ def _exchange(draft: Draft) -> None:
     if draft.dice.chance("federation", 30):
         proof = base64.b64encode(draft.dice.octets("federation", 64)).decode()
         draft.add(RRType.TXT, proof)
+        draft.provider = "onprem_exchange"
 
 
 def _workmail(draft: Draft) -> None:
@@ -471,7 +473,7 @@ def _no_mx(draft: Draft) -> None:
 
 
 def _missing(draft: Draft) -> None:
-    draft.mail_state = "domain_missing"
+    draft.mail_state, draft.tenant_state = "domain_missing", "unknown"
 
 
 def _unanswered(fault: str) -> Callable[[Draft], None]:

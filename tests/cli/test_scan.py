@@ -150,43 +150,39 @@ async def test_an_untidy_company_list_is_read_as_it_is(
     assert "refused line " in ended.err
 
 
+@pytest.mark.parametrize("depth", ["quick", "full"])
 async def test_every_mx_record_and_verdict_is_what_the_zone_says(
-    hunter: Hunter, dns: str, tmp_path: Path
+    hunter: Hunter, dns: str, tmp_path: Path, depth: str
 ) -> None:
-    (tmp_path / "names.txt").write_text(
-        "".join(f"{c.domain}\n" for c in COMPANIES if c.kind != "timeout")
-    )
+    answering = [company for company in COMPANIES if company.kind != "timeout"]
+    (tmp_path / "names.txt").write_text("".join(f"{c.domain}\n" for c in answering))
 
-    ended = await hunter("scan", "-f", "names.txt", "--json", "--dns", dns)
+    ended = await hunter("scan", "-f", "names.txt", "--json", "--depth", depth, "--dns", dns)
 
     found = {line["domain"]: line for line in _lines(ended.out)}
-    wrong = []
-    for company in COMPANIES:
-        if company.kind == "timeout":
-            continue
-        line = found[company.domain]
-        said = (
-            {f"{host['preference']} {host['host']}" for host in line["mx_hosts"]},
-            line["mx_operator"],
-            line["provider"],
-            line["tenant_state"],
-            line["mail_state"],
-        )
-        zone = (
-            {r.rdata for r in company.records if r.rrtype is RRType.MX}
-            if company.answered
-            else set()
-        )
-        want = (
-            zone,
-            company.mx_operator,
-            company.provider,
-            company.tenant_state,
-            company.mail_state,
-        )
-        if said != want:
-            wrong.append((company.kind, company.domain, said, want))
-    assert wrong == []
+    said = {name: _verdict(line) for name, line in found.items()}
+    want = {company.domain: _expected(company, depth) for company in answering}
+    assert {name: v for name, v in said.items() if v != want[name]} == {}
+    assert said.keys() == want.keys()
+
+
+def _verdict(line: dict[str, Any]) -> tuple[Any, ...]:
+    hosts = {f"{host['preference']} {host['host']}" for host in line["mx_hosts"]}
+    return (
+        hosts, line["mx_operator"], line["provider"], line["tenant_state"], line["mail_state"]
+    )  # fmt: skip
+
+
+def _expected(company: Company, depth: str) -> tuple[Any, ...]:
+    hosts = {r.rdata for r in company.records if r.rrtype is RRType.MX} - {"0 ."}
+    provider, tenant = company.provider, company.tenant_state
+    if company.kind == "google_gateway" and depth == "quick":
+        # nobody asks for Google's DKIM key behind a gateway then: not known, and so it is said
+        provider, tenant = None, "unknown"
+    return (
+        hosts if company.answered else set(),
+        company.mx_operator, provider, tenant, company.mail_state,
+    )  # fmt: skip
 
 
 async def test_a_list_can_come_through_a_pipe(hunter: Hunter, dns: str) -> None:
