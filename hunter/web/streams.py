@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -40,12 +41,12 @@ def wanted_format(request: web.Request, asked: str | None) -> str:
 
 
 async def every_page(
-    fetch: Callable[[str | None], Any], view: Callable[[T], Any]
-) -> AsyncIterator[list[Any]]:
+    fetch: Callable[[str | None], Awaitable[Page[T]]], view: Callable[[T], Any]
+) -> AsyncGenerator[list[Any], None]:
     """The items of all pages, a page at a time; `fetch` takes a cursor and gives a page."""
     cursor: str | None = None
     while True:
-        page: Page[T] = await fetch(cursor)
+        page = await fetch(cursor)
         yield [view(item) for item in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -53,31 +54,27 @@ async def every_page(
 
 
 async def stream_ndjson(
-    request: web.Request, pages: AsyncIterator[list[Any]]
+    request: web.Request, pages: AsyncGenerator[list[Any], None]
 ) -> web.StreamResponse:
     """One JSON object a line."""
-    encode = msgspec.json.Encoder().encode_lines
-    return await _stream(request, NDJSON, (encode(rows) async for rows in pages if rows))
+    return await _stream(
+        request, pages, msgspec.json.Encoder().encode_lines, {"Content-Type": NDJSON}
+    )
 
 
 async def stream_csv(
     request: web.Request,
     header: Sequence[str],
-    pages: AsyncIterator[list[Sequence[object]]],
+    pages: AsyncGenerator[list[Any], None],
     filename: str,
 ) -> web.StreamResponse:
     """Rows a spreadsheet opens as they are: UTF-8 with its mark, and no cell is a formula."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        head = b"\xef\xbb\xbf" + _csv_rows([header])
-        async for rows in pages:
-            yield head + _csv_rows(rows)
-            head = b""
-
-    disposition = f'attachment; filename="{filename}"'
-    return await _stream(
-        request, f"{CSV}; charset=utf-8", pieces(), {"Content-Disposition": disposition}
-    )
+    headers = {
+        "Content-Type": f"{CSV}; charset=utf-8",
+        "Content-Disposition": f'attachment; filename="{filename}"',
+    }
+    head = b"\xef\xbb\xbf" + _csv_rows([header])
+    return await _stream(request, pages, _csv_rows, headers, head)
 
 
 def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:
@@ -96,27 +93,29 @@ def _safe(cell: object) -> object:
 
 async def _stream(
     request: web.Request,
-    content_type: str,
-    pieces: AsyncIterator[bytes],
-    headers: dict[str, str] | None = None,
+    pages: AsyncGenerator[list[Any], None],
+    encode: Callable[[list[Any]], bytes],
+    headers: dict[str, str],
+    head: bytes = b"",
 ) -> web.StreamResponse:
-    """Send the pieces. The first is made before the status, so that its errors are problems.
+    """Send the pages. The first is fetched before the status, so that its errors are problems.
 
     An error after that cuts the connection: the caller must not take half a list for a whole one.
     """
-    first = await anext(pieces, b"")
-    response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
-    response.enable_compression()
-    await response.prepare(request)
-    try:
-        await response.write(first)
-        async for piece in pieces:
-            await response.write(piece)
-        await response.write_eof()
-    except ConnectionError:
-        log.info("caller went away", endpoint=request.path)
-    except Exception:
-        log.exception("stream broken off")
-        if request.transport is not None:
-            request.transport.abort()
+    async with aclosing(pages):
+        first: list[Any] = await anext(pages, [])
+        response = web.StreamResponse(headers=headers)
+        response.enable_compression()
+        await response.prepare(request)
+        try:
+            await response.write(head + encode(first))
+            async for rows in pages:
+                await response.write(encode(rows))
+            await response.write_eof()
+        except ConnectionError:
+            log.info("caller went away")
+        except Exception:
+            log.exception("stream broken off")
+            if request.transport is not None:
+                request.transport.abort()
     return response

@@ -1,0 +1,142 @@
+"""Companies in: what is stored when, and what is left when something fails on the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from hunter.config import Config
+from hunter.core.errors import InvalidDomain, InvalidInput, Unavailable
+from hunter.ops.metrics import Metrics
+from hunter.pipeline import ingest
+from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
+from hunter.queue.hints import Hints, open_queue
+from hunter.store.database import Database, open_database
+
+SETTINGS = Settings(caller="tests", source="fair", allow_test_names=True)
+
+
+@pytest.fixture
+async def db(config: Config) -> AsyncIterator[Database]:
+    async with open_database(config) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hints(config: Config) -> AsyncIterator[Hints]:
+    async with open_queue(config) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def look(database_url: str) -> AsyncIterator[Any]:
+    """A connection to look behind the pipeline with."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def _ingest(db: Database, hints: Hints, text: str) -> Ingested:
+    file = io.BytesIO(text.encode())
+    return await ingest_file(db, hints, Metrics(), file, filename="l.csv", settings=SETTINGS)
+
+
+async def test_names_with_their_own_letters_keep_them_for_reading(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    await _ingest(db, hints, "firma,site\nŞirket,www.şirket.com.tr\n")
+
+    row = await look.fetchrow("SELECT domain, display_name, company_name FROM lead")
+    assert tuple(row) == ("xn--irket-idb.com.tr", "şirket.com.tr", "Şirket")
+
+
+async def test_a_row_of_two_domains_is_one_row_and_two_leads(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    done = await _ingest(db, hints, 'firma,site\nA,"a-a.com; b-b.com"\nC,c-c.com\n')
+
+    assert (done.row_count, done.scan.accepted) == (2, 3)
+    assert await look.fetchval("SELECT count(*) FROM lead") == 3
+
+
+async def test_a_later_list_renews_the_name_and_keeps_the_first_source(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    await _ingest(db, hints, "firma,site\nEski,acme.com\n")
+    later = Settings(caller="tests", source="web")
+    file = io.BytesIO(b"firma,site\nYeni,acme.com\n")
+    await ingest_file(db, hints, Metrics(), file, filename=None, settings=later)
+
+    row = await look.fetchrow("SELECT company_name, source FROM lead")
+    assert tuple(row) == ("Yeni", "fair")
+
+
+async def test_slices_are_stored_as_they_come(
+    db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "SLICE", 10)
+    monkeypatch.setattr(ingest, "_TURN", 3)
+    rows = "".join(f"F{n},firma{n}.com\n" for n in range(100))
+
+    done = await _ingest(db, hints, "firma,site\n" + rows + "X,com.tr\n")
+
+    assert (done.scan.accepted, done.rejected_count, done.row_count) == (100, 1, 101)
+    assert await look.fetchval("SELECT count(*) FROM lead") == 100
+    assert await look.fetchval("SELECT count(*) FROM ingest_reject") == 1
+
+
+async def test_a_file_that_fails_on_the_way_leaves_no_job_and_says_so(
+    db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr("hunter.store.ingests.upsert_companies", away)
+
+    with pytest.raises(Unavailable):
+        await _ingest(db, hints, "site\nacme.com\n")
+
+    row = await look.fetchrow("SELECT status, reason FROM ingest_batch")
+    assert tuple(row) == ("failed", "the database does not answer")
+    assert await look.fetchval("SELECT count(*) FROM scan_job") == 0
+
+
+async def test_a_file_without_one_good_row_is_refused_with_its_rows(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await _ingest(db, hints, "site\ncom.tr\nali@gmail.com\n")
+
+    assert [place for place, _ in refused.value.errors] == ["line 2", "line 3"]
+    assert await look.fetchval("SELECT rejected FROM ingest_batch") == 2
+
+
+async def test_one_company_is_a_lead_before_its_scan_is_queued(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    domain, accepted = await ingest_company(
+        db, hints, Metrics(), ["yok", "info@acme.com"], company_name="Acme", settings=SETTINGS
+    )
+
+    assert (domain.name, accepted.total) == ("acme.com", 1)
+    assert await look.fetchval("SELECT company_name FROM lead") == "Acme"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "error", "reason"),
+    [
+        ([], InvalidInput, None),
+        (["com.tr", "ali@gmail.com"], InvalidDomain, "public_suffix"),
+    ],
+)
+async def test_a_company_without_a_domain_is_refused_for_its_best_address(
+    db: Database, hints: Hints, addresses: list[str], error: type[InvalidInput], reason: str | None
+) -> None:
+    with pytest.raises(error) as refused:
+        await ingest_company(db, hints, Metrics(), addresses, company_name=None, settings=SETTINGS)
+
+    assert getattr(refused.value, "reason", None) == reason
