@@ -79,5 +79,5 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "mail": {"overflow": "fold", "max_width": 40},
     "segment": {},
     "sure": {},
-    "why": {"overflow": "fold", "ratio": 1},
+    "why": {"overflow": "fold"},
 }

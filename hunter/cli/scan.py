@@ -39,6 +39,8 @@ from hunter.web.views import result_view
 
 #: domains under way at once; the engine bounds the questions
 _AT_ONCE = 1000
+#: columns where there is no terminal
+_NO_TERMINAL_COLUMNS = 1000
 #: bytes of standard input kept in memory; more go to disk
 _KEPT_BYTES = 4 * 1024 * 1024
 #: refused rows of a file that are named one by one
@@ -284,7 +286,8 @@ class _Table:
             return
         console = Console(highlight=False)
         if not console.is_terminal:
-            console.width = 180
+            # one line a lead, however long: the reader may be grep
+            console.width = _NO_TERMINAL_COLUMNS
         console.print(lead_table(rows))
         if self._ranking.left_out:
             console.print(f"{self._ranking.left_out} more; --top N shows them, --json all of them")
