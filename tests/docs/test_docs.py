@@ -11,11 +11,12 @@ from hunter.cli.main import COMMANDS, Exit
 from hunter.config import Config
 
 ROOT = Path(__file__).parents[2]
+#: decisions (docs/adr) speak of what is to come, too
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted(ROOT.glob("docs/*.md")),
+    *(page for page in sorted(ROOT.glob("docs/**/*.md")) if page.parent.name != "adr"),
 ]
 NAMES = {row[0] for row in Config().table()}
 
