@@ -30,6 +30,7 @@ BEHAVIOURS = {
     "formerr-on-edns": "answers FORMERR to a question with EDNS, properly without",
     "drop-edns": "never answers a question with EDNS",
     "truncate": "TC and no records over UDP, everything over TCP",
+    "tcp-truncate": "TC and no records over TCP as well",
     "tcp-close": "closes the TCP connection instead of answering",
     "tcp-timeout": "keeps the TCP connection open and silent",
     "lame": "refers to other name servers instead of answering",
@@ -54,6 +55,8 @@ BEHAVIOURS = {
 LIES = frozenset({"wrong-id", "wrong-question", "wrong-source", "garbage", "short"})
 _QR_RA = 0x8080
 _TC = 0x0200
+#: RD and CD come back as they were (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2)
+_KEPT = 0x0110
 _AD = 0x0020
 _EDNS_SIZE = struct.pack("!H", 1232)
 
@@ -102,7 +105,7 @@ class Asked:
 
 def pack(asked: Asked, reply: Reply, *, secure: bool = False) -> tuple[bytes, bytes]:
     """What stands before (from the flags on) and behind the question; TC when it does not fit."""
-    flags = _QR_RA | (asked.flags & 0x0110) << 0 | reply.rcode
+    flags = _QR_RA | (asked.flags & _KEPT) | reply.rcode
     if secure:
         flags |= _AD
     answers, authorities, body = reply.answers, reply.authorities, reply.body
@@ -140,7 +143,7 @@ def crooked(
         body = struct.pack("!HHHIH", here, 1, 1, 60, 4) + b"\x7f\0\0\1"
         reply = Reply(NOERROR, 1, 0, body)
     head, tail = pack(asked, reply, secure="ad" in words)
-    if "truncate" in words and not tcp:
+    if ("tcp-truncate" if tcp else "truncate") in words:
         head, tail = struct.pack("!5H", _QR_RA | _TC, 1, 0, 0, 0), b""
     if "broken" in words:
         head, tail = head[:8] + b"\0\0", reply.body[:-3]

@@ -76,7 +76,9 @@ class Engine:
         self._wheel = Wheel(tuning.tick_s)
         self._timeouts = tuple(self._wheel.ticks(seconds) for seconds in tuning.timeouts_s)
         self._timer: asyncio.TimerHandle | None = None
-        self._keeper = Keeper(self._ports, tuning, self._wheel, self._send_probe)
+        self._keeper = Keeper(
+            self._ports, tuning, self._wheel, self._send_probe, self._rate_limited
+        )
         self.cache = Cache(tuning.cache_size)
         self.sharing = Sharing(self.cache, self._enqueue, self._loop.time)
         self.tally = Tally()
@@ -190,7 +192,7 @@ class Engine:
         chosen = query.server
         if chosen is not None and not chosen.is_open:
             # the room a retry needs is the one its last try has just left
-            return chosen if not chosen.qps or chosen.tokens >= 1 else None
+            return chosen if chosen.has_token() else None
         count = len(self._servers)
         for step in range(count):
             server = self._servers[(self._turn + step) % count]
@@ -448,6 +450,10 @@ class Engine:
     def _send_probe(self, query: Query, server: Server, batch: Batch) -> None:
         if not self._transmit(query, server, batch):
             self._end(query, Outcome.UNREACHABLE)
+
+    def _rate_limited(self, seconds: float) -> None:
+        if self._metrics is not None:
+            self._metrics.hunter_dns_ratelimit_wait_seconds.observe({}, seconds)
 
     def _publish(self, metrics: Metrics) -> None:
         self.tally.publish(metrics, self._servers, self.cache)

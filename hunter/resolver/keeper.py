@@ -37,11 +37,14 @@ class Keeper:
         tuning: Tuning,
         wheel: Wheel,
         send: Callable[[Query, Server, Batch], None],
+        waited: Callable[[float], None],
     ) -> None:
         self._ports = ports
         self._tuning = tuning
         self._wheel = wheel
         self._send = send
+        #: told the seconds for which a rate limit has held questions back
+        self._waited = waited
         self._clock = asyncio.get_running_loop().time
         self._then = self._clock()
 
@@ -56,6 +59,9 @@ class Keeper:
         passed, self._then = now - self._then, now
         for ports in self._ports:
             server = ports.server
+            if server.starved:
+                self._waited(passed)
+                server.starved = False
             server.refill(passed)
             server.grow(now)
             if (

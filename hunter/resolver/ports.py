@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from hunter.resolver.questions import Query
 from hunter.resolver.servers import Server, Tuning
@@ -43,8 +44,9 @@ class Ports:
         oldest = tick - int(self._tuning.rotate_s / self._tuning.tick_s)
         for place, port in enumerate(self.udp):
             if port.sent >= self._tuning.rotate_after or (port.sent and port.born < oldest):
-                self._leaving.append(port)
-                self.udp[place] = UdpPort(self.server, self._receiver, self._loop, tick)
+                with contextlib.suppress(OSError):  # no descriptor left: the old port serves on
+                    self.udp[place] = UdpPort(self.server, self._receiver, self._loop, tick)
+                    self._leaving.append(port)
         for port in [port for port in self._leaving if not port.pending]:
             self._leaving.remove(port)
             port.close()

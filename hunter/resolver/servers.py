@@ -96,6 +96,7 @@ class Server:
         "reopen_at",
         "shrunk_at",
         "silent",
+        "starved",
         "text",
         "timed_out",
         "tokens",
@@ -114,8 +115,9 @@ class Server:
         self.cap = cap
         self.qps = qps
         self.tokens = float(burst_of(qps))
-        #: the window was full since the last tick
+        #: the window was full, the rate limit was reached since the last tick
         self.limited = False
+        self.starved = False
         #: answers ever, and how many there were at the last growth and the last look at losses
         self.answers = 0
         self._grown = 0
@@ -149,7 +151,14 @@ class Server:
         if self.inflight >= (self.window if interactive else self.bulk_window):
             self.limited = True
             return False
-        return not self.qps or self.tokens >= 1
+        return self.has_token()
+
+    def has_token(self) -> bool:
+        """Does the rate limit allow one more now?"""
+        if not self.qps or self.tokens >= 1:
+            return True
+        self.starved = True
+        return False
 
     def refill(self, seconds: float) -> None:
         """Give the token bucket what the passed time earned."""

@@ -55,7 +55,10 @@ def match(data: bytes, pending: dict[int, Query]) -> tuple[Query, int, Header] |
 
 
 class UdpPort:
-    """One connected socket with its own random source port and its own table of ids."""
+    """One connected socket with its own random source port and its own table of ids.
+
+    Raises OSError when there is no route to the server, or no descriptor left.
+    """
 
     __slots__ = (
         "_loop",
@@ -76,8 +79,12 @@ class UdpPort:
         sock = socket.socket(family, socket.SOCK_DGRAM)
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        # connected: the kernel drops what comes from elsewhere, and tells of ICMP errors
-        sock.connect(server.address)
+        try:
+            # connected: the kernel drops what comes from elsewhere, and tells of ICMP errors
+            sock.connect(server.address)
+        except OSError:
+            sock.close()
+            raise
         self.server = server
         self.born = born
         self.sent = 0

@@ -250,6 +250,16 @@ async def test_a_closed_port_alone_is_unreachable(open_quick: Opener) -> None:
     assert {a.outcome for a in answers} == {Outcome.UNREACHABLE}
 
 
+async def test_a_server_without_a_route_is_left_alone(open_quick: Opener) -> None:
+    nowhere = ("fe80::1", 53)  # a link-local address without its link
+    async with NameServer(ZONE) as good:
+        alone, together = await open_quick(nowhere), await open_quick(nowhere, good)
+
+        assert not alone.usable
+        assert (await one(alone, "example.com")).outcome is Outcome.UNREACHABLE
+        assert (await one(together, "example.com")).outcome is Outcome.FOUND
+
+
 async def test_lost_datagrams_are_sent_again_with_another_id(
     engine: Engine, name_server: NameServer
 ) -> None:
@@ -431,6 +441,16 @@ async def test_truncated_and_no_tcp_is_unknown(
     assert (await one(engine, "example.com")).outcome is outcome
 
 
+async def test_truncated_and_a_closed_tcp_port_is_unknown(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(BIG)
+    assert name_server._tcp is not None
+    name_server._tcp.close()
+
+    assert (await one(engine, "big.example.com", RRType.TXT)).outcome is Outcome.UNREACHABLE
+
+
 async def test_other_questions_survive_a_broken_tcp_connection(
     engine: Engine, name_server: NameServer
 ) -> None:
@@ -539,6 +559,24 @@ async def test_the_rate_limit_holds(name_server: NameServer, open_quick: Opener)
 
     # 10 at once, the other 40 at 200 a second
     assert loop.time() - started >= 40 / 200 * 0.9
+
+
+async def test_time_spent_at_the_rate_limit_is_measured(name_server: NameServer) -> None:
+    name_server.load(ZONE)
+    metrics = Metrics()
+    config = Config(dns_servers=(name_server.address,), dns_max_qps=100)
+    async with open_engine(config, metrics) as engine:
+        await engine.ask([(f"n{i}.example.com", RRType.A) for i in range(20)])
+
+    assert b"hunter_dns_ratelimit_wait_seconds_count" in metrics.render()
+
+
+async def test_a_truncated_answer_over_tcp_is_malformed(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(ZONE + ";! example.com truncate tcp-truncate")
+
+    assert (await one(engine, "example.com")).outcome is Outcome.MALFORMED
 
 
 async def test_whoever_stops_waiting_stops_the_questions(
