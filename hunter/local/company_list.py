@@ -102,7 +102,7 @@ def _cells(company: Company, shape: str, dice: Dice) -> tuple[str, str]:
         case "address":
             return "", f"http://192.0.2.{dice.number('ip', 250) + 1}/"
         case "suffix":
-            return "", dice.pick("suffix", ("com.tr", "www.com.tr", "org.tr"))
+            return "", dice.pick("suffix", ("com.tr", "gen.tr", "org.tr"))
         case "formula":
             return "", '=HYPERLINK("http://"&A1)'
         case "too_long":

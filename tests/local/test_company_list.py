@@ -15,6 +15,7 @@ from hunter.local.company_list import (
     company_list,
 )
 from hunter.local.zones import generate
+from hunter.pipeline.companies import Company, Refusal, open_companies
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,12 @@ def test_the_committed_sample_is_what_the_generator_writes() -> None:
         committed
         == company_list(list(generate(SAMPLE_ROWS, seed=SEED)), SAMPLE_ROWS, seed=SEED).data
     )
+
+
+def test_hunter_reads_every_company_and_refuses_every_bad_line(listed: CompanyList) -> None:
+    entries = list(open_companies(io.BytesIO(listed.data), allow_test_names=True).entries)
+
+    found = [entry.domain.name for entry in entries if isinstance(entry, Company)]
+    refused = {entry.line for entry in entries if isinstance(entry, Refusal)}
+    assert tuple(dict.fromkeys(found)) == listed.domains
+    assert refused == listed.bad_lines.keys()
