@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hunter.core.idn import MAX_NAME, is_mixed_script, to_ascii, to_unicode
+from hunter.core.idn import MAX_NAME, is_confusable, to_ascii, to_unicode
 from hunter.core.refusals import (
     JUNK,
     NEVER_COMPANIES,
@@ -39,8 +39,8 @@ WARNINGS: Final[dict[str, str]] = {
     "www_removed": "The leading www. was removed: mail goes to the name without it.",
     "unknown_tld": "The ending is not a known top-level domain; check the spelling.",
     "shared_domain": "Many organisations share this name, so a lead on it is not one company.",
-    "confusable": "The name mixes letters of several scripts and may imitate another name.",
-    "turkish_i": "İ and ı are letters of their own in domain names (UTS 46); check that i was not meant.",
+    "confusable": "The name mixes scripts or has only look-alike letters, and may imitate another name.",
+    "turkish_i": "İ is not an i in domain names (UTS 46 keeps its dot); check that i was not meant.",
     "reserved_label": "A part of the name has hyphens in places 3 and 4, which only encoded names may have (RFC 5891).",
 }
 
@@ -61,7 +61,7 @@ _BARE_SCHEME = re.compile(r"(mailto|https?|file|javascript|data|about|tel|sip):"
 _SCHEMES: Final = frozenset({"http", "https", "ftp", "ftps", "sftp", "ws", "wss", "mailto", "smtp"})
 _PATH = re.compile(r"[/?#\\]")
 _PORT = re.compile(r":[0-9]{0,5}$")
-_SEPARATORS = re.compile(r"[\s,;|]+")
+_SEPARATORS = re.compile(r"\s+/\s+|[\s,;|]+")
 _FORMULA_SIGN = re.compile(r"[(|!]")
 
 
@@ -138,7 +138,7 @@ def _with_display(name: str, noticed: tuple[str, ...]) -> Domain:
     display = to_unicode(name)
     if any(label[2:4] == "--" and label[:2] != "xn" for label in name.split(".")):
         noticed += ("reserved_label",)
-    if is_mixed_script(display):
+    if is_confusable(display):
         noticed += ("confusable",)
     return Domain(name, display, noticed)
 
@@ -154,11 +154,17 @@ def _read(text: str) -> tuple[str, tuple[str, ...]]:
         raise refusal("no_domain")
     if trimmed[0] == "=" or (trimmed[0] in "+-@" and _FORMULA_SIGN.search(trimmed)):
         raise refusal("formula")
+    _refuse_several(trimmed)
     host = _host(trimmed.translate(_FULL_WIDTH))
-    _refuse_address(host)
-    name = _canonical(host)
-    turkish = "İ" in host or "ı" in host
-    return name, (("turkish_i",) if turkish else ())
+    if ":" in host or host[-1:].isdigit():
+        _refuse_address(host)
+    return _canonical(host), (("turkish_i",) if "İ" in host else ())
+
+
+def _refuse_several(text: str) -> None:
+    parts = [part for part in _SEPARATORS.split(text) if part]
+    if len(parts) > 1 and all("." in part.strip(".") for part in parts):
+        raise refusal("several_names")
 
 
 def _host(text: str) -> str:
@@ -197,9 +203,6 @@ def _refuse_address(host: str) -> None:
 def _canonical(host: str) -> str:
     if not host:
         raise refusal("no_domain")
-    parts = [part for part in _SEPARATORS.split(host) if "." in part.strip(".")]
-    if len(parts) > 1 and len(parts) == len(_SEPARATORS.split(host)):
-        raise refusal("several_names")
     name = to_ascii(host)
     tld = name.rpartition(".")[2]
     if "." not in name:

@@ -24,6 +24,8 @@ _TOGETHER = (
     frozenset({"LATIN", "HANGUL", "CJK"}),
     frozenset({"LATIN", "BOPOMOFO", "CJK"}),
 )
+# Cyrillic letters that nobody can tell from Latin ones, and what is the same in both (UTS 39)
+_LATIN_TWINS = frozenset("асԁеһіјӏорԛѕԝхур0123456789-")
 
 
 def to_ascii(name: str) -> str:
@@ -55,9 +57,9 @@ def to_unicode(name: str) -> str:
     return ".".join(_u_label(label) for label in name.split("."))
 
 
-def is_mixed_script(name: str) -> bool:
-    """True when one label of a displayed name mixes scripts no language mixes: раураl."""
-    return not name.isascii() and any(_is_mixed(label) for label in name.split("."))
+def is_confusable(name: str) -> bool:
+    """True when a label of a displayed name may imitate another: mixed scripts, or all look-alikes."""
+    return not name.isascii() and any(_imitates(label) for label in name.split("."))
 
 
 def _mapped(name: str) -> str:
@@ -82,12 +84,9 @@ def _a_label(label: str) -> str:
 def _idna_label(label: str) -> str:
     try:
         return idna.alabel(label).decode("ascii")
-    except idna.IDNAError as error:
-        too_long = error.code == "label_too_long"
+    except ValueError as error:  # IDNAError is one; broken punycode raises others
+        too_long = isinstance(error, idna.IDNAError) and error.code == "label_too_long"
         raise refusal("label_too_long" if too_long else "bad_idn") from error
-    except (ValueError, IndexError) as error:
-        # code points newer than this Python's Unicode tables, overflowing punycode
-        raise refusal("bad_idn") from error
 
 
 def _u_label(label: str) -> str:
@@ -95,7 +94,7 @@ def _u_label(label: str) -> str:
         return label
     try:
         return idna.ulabel(label)
-    except (ValueError, IndexError):  # IDNAError is a ValueError
+    except ValueError:  # IDNAError is one
         return label
 
 
@@ -115,6 +114,8 @@ def _script(char: str) -> str:
     return unicodedata.name(char, "").partition(" ")[0]
 
 
-def _is_mixed(label: str) -> bool:
+def _imitates(label: str) -> bool:
     scripts = {_script(char) for char in label if char.isalpha()}
+    if scripts == {"CYRILLIC"} and _LATIN_TWINS.issuperset(label):
+        return True
     return len(scripts) > 1 and not any(scripts <= together for together in _TOGETHER)

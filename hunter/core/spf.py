@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -193,6 +194,7 @@ class _Reading:
         return msgspec.structs.replace(record, findings=findings)
 
 
+@lru_cache(maxsize=4096)  # a few providers' terms make up most records
 def _mechanism(term: str) -> Mechanism | None:
     match = _DIRECTIVE.fullmatch(term)
     if match is None:
@@ -243,6 +245,8 @@ def _is_macro_string(value: str) -> bool:
     """Section 7.1: visible ASCII, every % part of a macro, no transformer of zero."""
     if not _VISIBLE.fullmatch(value):
         return False
+    if "%" not in value:
+        return True
     for macro in MACRO.finditer(value):
         if macro[2] and int(macro[2][:9]) == 0:
             return False
