@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from aiohttp import BodyPartReader, web
 
-from hunter.core.errors import InvalidInput, LimitExceeded
+from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
 from hunter.web.keys import CONFIG
 from hunter.web.problems import Malformed, SlowBody, WrongMediaType
+
+T = TypeVar("T")
 
 #: the framework cuts slow headers, never slow bodies
 IDLE_S: Final = 15.0
@@ -46,29 +48,30 @@ async def body_chunks(
     """The body in pieces. Raises LimitExceeded over `limit` bytes, SlowBody when it stalls."""
     if (request.content_length or 0) > limit:
         raise _too_large(limit, way_out)
-    size = 0
-    async for piece in _timed(request.content.readany):
+    size, patience = 0, _Patience()
+    while piece := await patience.wait_for(request.content.readany()):
         size += len(piece)
         if size > limit:
             raise _too_large(limit, way_out)
         yield piece
 
 
-async def _timed(read: Callable[[], object]) -> AsyncIterator[bytes]:
-    deadline = asyncio.get_running_loop().time() + TOTAL_S
-    while True:
+class _Patience:
+    """How long we wait for a body: for its next piece, and for all of it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + TOTAL_S
+
+    async def wait_for(self, piece: Awaitable[T]) -> T:
+        """The next piece; raises SlowBody when it does not come in time."""
         try:
-            async with asyncio.timeout_at(
-                min(deadline, asyncio.get_running_loop().time() + IDLE_S)
-            ):
-                piece: bytes = await read()  # type: ignore[misc]  # both readers return bytes
+            async with asyncio.timeout_at(min(self._deadline, self._loop.time() + IDLE_S)):
+                return await piece
         except TimeoutError:
             raise SlowBody(
                 f"Nothing came for {IDLE_S:g} s, or the body took longer than {TOTAL_S:g} s."
             ) from None
-        if not piece:
-            return
-        yield piece
 
 
 def _too_large(limit: int, way_out: str) -> LimitExceeded:
@@ -145,18 +148,18 @@ def decode_line(line: bytes) -> str:
 async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], str]:
     """An uploaded file at its start and its name: multipart, or the raw body.
 
-    The caller closes the file. Large ones lie on disk.
+    The caller closes the file. Large ones lie on disk; Unavailable when there is no room.
     """
-    limit = request.app[CONFIG].body_max_bytes
     kind = media_type(request, *allowed, "multipart/form-data")
     file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  # the caller closes it
     try:
+        name = ""
         if kind == "multipart/form-data":
-            name = await _spool_part(request, file, limit)
+            name = await _spool_part(request, file)
         else:
-            name = ""
+            limit = request.app[CONFIG].body_max_bytes
             async for piece in body_chunks(request, limit=limit, way_out="Split the file."):
-                file.write(piece)
+                _keep(file, piece)
     except BaseException:
         file.close()
         raise
@@ -164,26 +167,31 @@ async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], 
     return file, name
 
 
-async def _spool_part(request: web.Request, file: IO[bytes], limit: int) -> str:
-    """Write the first file of a multipart form into `file`; its name."""
-    if (request.content_length or 0) > limit + 64 * 1024:
-        raise _too_large(limit, "Split the file.")
+def _keep(file: IO[bytes], piece: bytes) -> None:
+    try:
+        file.write(piece)
+    except OSError as error:
+        raise Unavailable("There is no room for the file now.", retry_after_s=30) from error
+
+
+async def _spool_part(request: web.Request, file: IO[bytes]) -> str:
+    """Write the first file of a multipart form into `file`; its name. Other fields are dropped."""
+    limit, size, patience = request.app[CONFIG].body_max_bytes, 0, _Patience()
     try:
         form = await request.multipart()
-        part = await form.next()
-        while isinstance(part, BodyPartReader) and part.filename is None and part.name != "file":
-            await part.release()
-            part = await form.next()
+        while isinstance(part := await patience.wait_for(form.next()), BodyPartReader):
+            wanted = part.filename is not None or part.name == "file"
+            while piece := await patience.wait_for(part.read_chunk(64 * 1024)):
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit, "Split the file.")
+                if wanted:
+                    _keep(file, piece)
+            if wanted:
+                return part.filename or ""
     except (ValueError, AssertionError) as error:
         raise Malformed("The body is no multipart form: its boundary is missing.") from error
-    if not isinstance(part, BodyPartReader):
-        raise InvalidInput(
-            "The form holds no file.",
-            errors=(("/file", "send the file in a field named 'file': curl -F file=@list.csv"),),
-        )
-    reader = part
-    async for piece in _timed(lambda: reader.read_chunk(64 * 1024)):
-        file.write(piece)
-        if file.tell() > limit:
-            raise _too_large(limit, "Split the file.")
-    return part.filename or ""
+    raise InvalidInput(
+        "The form holds no file.",
+        errors=(("/file", "send the file in a field named 'file': curl -F file=@list.csv"),),
+    )

@@ -23,6 +23,19 @@ DEPRECATED_AT: Final = "@1767225600"
 SUNSET_AT: Final = "Fri, 31 Dec 2027 23:59:59 GMT"
 
 _LEGACY: Final = ("/ingest/", "/scan/", "/leads")
+#: what is open without a key; everything else wants it, so that a new route cannot be forgotten
+_OPEN: Final = frozenset(
+    {
+        "/",
+        "/openapi.json",
+        "/problems/{slug}",
+        "/healthz",
+        "/healthz/live",
+        "/healthz/ready",
+        "/healthz/startup",
+        "/metrics",
+    }
+)
 #: what an incoming X-Request-ID must match to be kept: it is written to logs and headers
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NO_ENDPOINT: Final = "unmatched"
@@ -69,18 +82,15 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     """Let in whoever shows the admin key; without one set, everybody (development, loopback)."""
     key = request.app[CONFIG].admin_key
     request[CALLER] = "anonymous"
-    if key and _needs_key(request):
-        if not hmac.compare_digest(_shown_key(request).encode(), key.encode()):
+    if key and endpoint_of(request) not in _OPEN:
+        shown = _shown_key(request).encode(errors="surrogateescape")
+        if not hmac.compare_digest(shown, key.encode()):
             raise NotAuthenticated(
                 "The key is missing or wrong. Send it as `Authorization: Bearer <key>` "
                 "or `X-API-Key: <key>`."
             )
         request[CALLER] = "admin"
     return await handler(request)
-
-
-def _needs_key(request: web.Request) -> bool:
-    return request.path.startswith(("/api/", *_LEGACY))
 
 
 def _shown_key(request: web.Request) -> str:
@@ -94,7 +104,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     """Headers every answer carries, streams and errors too (signal on_response_prepare)."""
     response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.path.startswith(_LEGACY):
+    if endpoint_of(request).startswith(_LEGACY):
         response.headers["Deprecation"] = DEPRECATED_AT
         response.headers["Sunset"] = SUNSET_AT
         response.headers["Link"] = f'<{API}{request.path}>; rel="successor-version"'

@@ -19,6 +19,7 @@ from hunter.core.errors import (
     NotFound,
     Unavailable,
 )
+from hunter.store.database import BadData
 from hunter.web.keys import REQUEST_ID
 
 log = structlog.get_logger()
@@ -79,14 +80,6 @@ CATALOGUE: Final[dict[str, Kind]] = {
 }  # fmt: skip
 
 _BY_STATUS: Final = {kind.status: kind for kind in reversed(CATALOGUE.values())}
-_SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
-    (InvalidDomain, "invalid-domain"),
-    (InvalidInput, "invalid-input"),
-    (NotFound, "not-found"),
-    (Conflict, "conflict"),
-    (LimitExceeded, "too-large"),
-    (Unavailable, "unavailable"),
-)
 _DETAILS: Final = {
     404: "There is no such path. GET / lists where things are.",
     405: "This path does not know the method.",
@@ -110,11 +103,22 @@ class NotAuthenticated(HunterError):
     """Authentication required"""
 
 
-_WEB_SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
+#: the first that fits counts, so subclasses stand before their bases
+_SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
     (Malformed, "malformed-request"),
-    (SlowBody, "request-timeout"),
-    (WrongMediaType, "unsupported-media-type"),
+    (InvalidDomain, "invalid-domain"),
+    (InvalidInput, "invalid-input"),
     (NotAuthenticated, "authentication-required"),
+    (NotFound, "not-found"),
+    (SlowBody, "request-timeout"),
+    (Conflict, "conflict"),
+    (LimitExceeded, "too-large"),
+    (WrongMediaType, "unsupported-media-type"),
+    (Unavailable, "unavailable"),
+)
+_UNUSABLE: Final = (
+    "A value of the request cannot be used: it is out of range, or holds a character that cannot be "
+    "stored."
 )
 
 
@@ -127,16 +131,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400:
             raise
         return _from_aiohttp(request, error)
-    except HunterError as error:
-        return _from_hunter(request, error)
-    except Exception:
-        log.exception("request failed", request_id=request[REQUEST_ID])
+    except BadData:
+        log.warning("value refused by the database")
+        return _from_hunter(request, InvalidInput(_UNUSABLE), "invalid-input")
+    except Exception as error:
+        if isinstance(error, HunterError) and (slug := _slug_of(error)):
+            return _from_hunter(request, error, slug)
+        log.exception("request failed")
         detail = "Something went wrong in Hunter. The log has it under this request id."
         return _respond(request, CATALOGUE["internal-error"], detail)
 
 
-def _from_hunter(request: web.Request, error: HunterError) -> web.Response:
-    kind = CATALOGUE[_slug_of(error)]
+def _from_hunter(request: web.Request, error: HunterError, slug: str) -> web.Response:
+    kind = CATALOGUE[slug]
     places = [Place(*each) for each in error.errors] if isinstance(error, InvalidInput) else []
     reason = error.reason if isinstance(error, InvalidDomain) else ""
     response = _respond(request, kind, str(error), errors=places, reason=reason)
@@ -148,11 +155,9 @@ def _from_hunter(request: web.Request, error: HunterError) -> web.Response:
     return response
 
 
-def _slug_of(error: HunterError) -> str:
-    for kind, slug in _WEB_SLUGS + _SLUGS:
-        if isinstance(error, kind):
-            return slug
-    return "internal-error"
+def _slug_of(error: HunterError) -> str | None:
+    """The problem an error is to callers; None when it is a mistake of ours."""
+    return next((slug for kind, slug in _SLUGS if isinstance(error, kind)), None)
 
 
 def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:

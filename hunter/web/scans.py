@@ -18,7 +18,7 @@ from hunter.store.jobs import JobProgress, Reject
 from hunter.store.pages import Page
 from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
-from hunter.web.keys import CALLER, CONFIG, DB, HINTS
+from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
 from hunter.web.middleware import API
 from hunter.web.requests import (
     BulkRequest,
@@ -182,7 +182,7 @@ async def _wait_for_result(request: web.Request, job_id: UUID, wait_s: float) ->
                 page = await results.results_page(conn, job_id, limit=1)
             if page.items:
                 return page.items[0]
-            if left_s <= 0:
+            if left_s <= 0 or request.app[HEALTH].draining:
                 return None
             await news.wait(min(_LOOK_EVERY_S, left_s))
             left_s -= _LOOK_EVERY_S

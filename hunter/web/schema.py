@@ -39,8 +39,13 @@ def read_query(request: web.Request, kind: type[T]) -> T:
     for name, value in request.query.items():
         if name in values:
             raise InvalidInput(
-                f"The parameter {name} is given twice.",
-                errors=((name, "give it once; several values are separated by commas"),),
+                f"The parameter {name[:60]} is given twice.",
+                errors=((name[:60], "give it once"),),
+            )
+        if not value.isprintable():
+            raise InvalidInput(
+                f"The parameter {name[:60]} holds characters that cannot be shown.",
+                errors=((name[:60], "remove control characters"),),
             )
         if value:
             values[name] = value

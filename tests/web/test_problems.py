@@ -329,3 +329,126 @@ def test_the_catalogue_in_the_docs_is_the_one_in_the_code() -> None:
         (kind.slug, kind.status, kind.title, " ".join(kind.meaning.split()))
         for kind in CATALOGUE.values()
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/leads?q=%00",
+        "/leads?provider=%00x",
+        "/leads?q=%ED%A0%80",
+        "/leads?q=%FF",
+        "/leads?min_score=99999999999999999999",
+        "/leads?priority=1e9",
+        "/leads?min_confidence=nan",
+        "/leads?cursor=%00",
+        "/leads/%00.com",
+        "/leads/%FF",
+        f"/leads/{'x' * 5000}",
+        "/scan/bulk?cursor=WyJqb2JzIiwieCJd",
+    ],
+)
+async def test_no_text_in_a_query_or_path_makes_us_fail(client: Client, path: str) -> None:
+    from yarl import URL
+
+    answer = await client.get(URL(API + path, encoded=True))
+
+    assert 200 <= answer.status < 500, await answer.text()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ["call", 10**30, "a.com"],
+        ["call", 3_000_000_000, "a.com"],
+        ["call", -1, "a\0.com"],
+        ["call", "x", "a.com"],
+        ["call", 1, "\ud800"],
+        ["call"],
+        "call",
+        {},
+    ],
+)
+async def test_no_made_up_cursor_makes_us_fail(client: Client, key: Any) -> None:
+    import base64
+    import json
+
+    cursor = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+    answer = await client.get(f"{API}/leads?cursor={cursor}")
+
+    assert 200 <= answer.status < 500, await answer.text()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"domain": "\\ud800.com"}',
+        b'{"domain": "\\u0000"}',
+        b'{"domain": "a\\u0000b.com"}',
+        b"\xff\xfe",
+        b'{"domain": "a.com"' + b" " * 10_000 + b"}",
+        b"[" * 100_000,
+        b'{"domain": 1e999}',
+        b"null",
+        b"[]",
+        b'"acme.com"',
+    ],
+)
+@pytest.mark.parametrize("path", ["/scan/domain", "/scan/bulk", "/ingest/domain"])
+async def test_no_body_makes_us_fail(client: Client, path: str, body: bytes) -> None:
+    answer = await client.post(API + path, data=body, headers={"Content-Type": "application/json"})
+
+    assert 200 <= answer.status < 500, await answer.text()
+
+
+@pytest.mark.parametrize("value", [b"Bearer \xff\xfe", b"Basic x", b"Bearer"])
+async def test_a_key_of_odd_bytes_is_only_wrong(locked_client: Client, value: bytes) -> None:
+    reader, writer = await _raw(locked_client)
+    writer.write(b"GET /api/v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: " + value + b"\r\n\r\n")
+
+    head = await reader.readuntil(b"\r\n\r\n")
+
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_a_form_that_stalls_is_408(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "IDLE_S", 0.05)
+    reader, writer = await _raw(client)
+    writer.write(
+        b"POST /api/v1/ingest/csv HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000\r\n\r\n--b\r\n"
+    )
+
+    head = await reader.readuntil(b"\r\n\r\n")
+
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_form_field_without_end_is_413(
+    aiohttp_client: AiohttpClient, settings: Callable[..., Config]
+) -> None:
+    client = await aiohttp_client(create_app(settings(body_max_bytes=2048)))
+    form = aiohttp.FormData(default_to_multipart=True)
+    form.add_field("note", "x" * 10_000)
+
+    await _problem(await client.post(f"{API}/ingest/csv", data=form), 413, "too-large")
+
+
+async def test_no_room_for_an_upload_is_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SPOOL_BYTES", 1)
+    monkeypatch.setattr("tempfile.TemporaryFile", _full_disk)
+
+    answer = await client.post(
+        f"{API}/ingest/csv", data=b"site\nacme.com\n", headers={"Content-Type": "text/csv"}
+    )
+
+    await _problem(answer, 503, "unavailable")
+
+
+def _full_disk(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
