@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +18,10 @@ from hunter.cli.main import Exit
 from hunter.config import Config
 from hunter.core.errors import InvalidInput
 from hunter.store.jobs import JobProgress
-from hunter.web.views import BatchView, LeadItem
+from hunter.web.views import BatchView, LeadItem, RejectView
 
-#: refused rows that are named, and how much of a value
-_SHOWN_REJECTS, _SHOWN_CHARS = 5, 60
+#: characters of a refused value that are shown
+_SHOWN_CHARS = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,23 +64,30 @@ async def _ingest(path: Path, url: str, key: str, arguments: argparse.Namespace)
 
 
 def tell_accepted(batch: BatchView) -> None:
-    """What became of the rows, with the first reasons."""
+    """What became of the rows: each reason once, with the first row it met."""
     print(
         f"accepted {batch.accepted} companies; "
         f"{batch.duplicates} duplicates, {batch.rejected_count} rows set aside"
     )
-    for reject in batch.rejected[:_SHOWN_REJECTS]:
+    first: dict[str, RejectView] = {}
+    for reject in batch.rejected:
+        first.setdefault(reject.reason, reject)
+    for reason, rows in Counter(reject.reason for reject in batch.rejected).most_common():
+        reject = first[reason]
         shown = reject.input
         shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
-        print(f"  line {reject.line}: {shown!r}: {reject.detail or reject.reason}")
-    more = batch.rejected_count - _SHOWN_REJECTS
-    if more > 0:
-        print(f"  and {more} more, each with its reason: GET {batch.links.rejects}")
+        others = f" ({rows - 1} more like it)" if rows > 1 else ""
+        print(f"  line {reject.line}: {shown!r}: {reject.detail or reason}{others}")
+    if batch.rejected_count:
+        print(f"  every row with its reason: GET {batch.links.rejects}")
 
 
 @contextmanager
 def progress_bar(total: int) -> Iterator[Callable[[JobProgress], None]]:
-    """A bar on a terminal; nothing elsewhere."""
+    """A bar on a terminal, a line at each quarter elsewhere."""
+    if not sys.stderr.isatty():
+        yield _quarters()
+        return
     progress = Progress(
         TextColumn("scanning"),
         BarColumn(),
@@ -87,17 +95,29 @@ def progress_bar(total: int) -> Iterator[Callable[[JobProgress], None]]:
         TimeElapsedColumn(),
         console=Console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
     )
     with progress:
         bar = progress.add_task("scanning", total=total)
         yield lambda job: progress.update(bar, completed=job.processed, total=job.total)
 
 
+def _quarters() -> Callable[[JobProgress], None]:
+    told = 0
+
+    def show(job: JobProgress) -> None:
+        nonlocal told
+        quarter = int(job.progress // 25)
+        if quarter > told:
+            told = quarter
+            print(f"scanned {job.processed} of {job.total}", flush=True)
+
+    return show
+
+
 def tell_done(job: JobProgress) -> None:
     """How the scan ended."""
     print(
-        f"scanned {job.processed} of {job.total}: {job.succeeded} answered, "
+        f"{job.processed} of {job.total} domains done: {job.succeeded} answered, "
         f"{job.unknown} gave no answer, {job.failed} failed"
     )
 

@@ -77,7 +77,8 @@ async def test_a_company_list_goes_in_and_leads_come_out(
     assert ingested.code == Exit.OK, ingested.err
     assert "accepted 1 companies; 0 duplicates, 1 rows set aside" in ingested.out
     assert "line 3: 'yok'" in ingested.out
-    assert "scanned 1 of 1: 1 answered, 0 gave no answer, 0 failed" in ingested.out
+    assert "scanned 1 of 1\n" in ingested.out
+    assert "1 of 1 domains done: 1 answered, 0 gave no answer, 0 failed" in ingested.out
     assert "1. Kaya Ltd  (kaya.test)" in ingested.out
     assert "Microsoft 365" in ingested.out
     assert health["checks"] == worker["checks"] == {"database": True, "redis": True}
