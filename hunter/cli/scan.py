@@ -301,6 +301,9 @@ def _summary(outcomes: Counter[str], intake: Intake) -> None:
         f"{outcomes.total()} domains: {counts or 'none'}; {intake.refused} refused", file=sys.stderr
     )
 
+    if outcomes and outcomes.total() == outcomes[ScanStatus.UNKNOWN]:
+        print("no domain gave an answer; --dns IP[:PORT] names other name servers", file=sys.stderr)
+
 
 def _exit_code(outcomes: Counter[str], intake: Intake) -> int:
     if intake.refused_arguments or not outcomes:

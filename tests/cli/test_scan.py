@@ -134,6 +134,14 @@ async def test_an_unanswered_domain_is_unknown_and_code_3(
     assert (line["outcome"], line["segment"], line["provider"]) == ("unknown", "unknown", None)
 
 
+async def test_when_nobody_answers_the_way_out_is_told(hunter: Hunter) -> None:
+    ended = await hunter("scan", "kaya.test", "--dns", "127.0.0.1:1")
+
+    assert ended.code == Exit.UNKNOWN
+    assert ended.err.endswith("no domain gave an answer; --dns IP[:PORT] names other name servers\n")
+    assert "unknown" in ended.out
+
+
 async def test_an_untidy_company_list_is_read_as_it_is(
     hunter: Hunter, dns: str, tmp_path: Path
 ) -> None:
