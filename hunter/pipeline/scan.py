@@ -23,7 +23,7 @@ from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
 from hunter.resolver.survey import survey
-from hunter.store import chunks, jobs, judged, results
+from hunter.store import chunks, completion, judged, results
 from hunter.store.chunks import Claim
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.identifiers import uuid7
@@ -287,7 +287,7 @@ class Scanner:
         if claim.lane == "interactive":
 
             async def complete(conn: Connection) -> str | None:
-                return await jobs.finish(conn, claim.job_id)
+                return await completion.finish(conn, claim.job_id)
 
             await self._db.transact(complete, deadline_s=_CLAIM_DEADLINE_S, reserved=True)
         await self._hints.announce(claim.job_id)

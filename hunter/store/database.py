@@ -86,8 +86,11 @@ class Database:
                 async with self._pool.acquire(timeout=self._timeout_s) as conn:
                     yield conn
                 return
-            async with asyncio.timeout(self._timeout_s):
-                await self._unreserved.acquire()
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._unreserved.acquire()
+            except TimeoutError:
+                raise Unavailable("no database connection became free in time") from None
             try:
                 async with self._pool.acquire(timeout=self._timeout_s) as conn:
                     yield conn
@@ -98,7 +101,7 @@ class Database:
         self,
         work: Callable[[Connection], Awaitable[T]],
         *,
-        deadline_s: float = 10.0,
+        deadline_s: float = 5.0,
         reserved: bool = False,
     ) -> T:
         """Run `work` in one transaction, and again while PostgreSQL's error allows hope.

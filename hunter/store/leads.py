@@ -99,6 +99,7 @@ _COLUMNS: Final[LiteralString] = """
     mail_state, tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence,
     posture, dmarc_policy, reason, rules_version, fingerprint, judgement, seen, call_rank
 """
+#: a priority is a range of `call_rank`, which the index holds; scores as the indexes hold them
 _FILTERS: Final[LiteralString] = """
     FROM lead
     WHERE ($1::text IS NULL OR segment = $1)
@@ -107,10 +108,11 @@ _FILTERS: Final[LiteralString] = """
       AND ($4::text IS NULL OR gateway = $4)
       AND ($5::text IS NULL OR tenant_state = $5)
       AND ($6::text IS NULL OR mail_state = $6)
-      AND ($7::smallint IS NULL OR priority = $7)
-      AND ($8::smallint IS NULL OR score >= $8)
-      AND ($9::smallint IS NULL OR score <= $9)
-      AND ($10::real IS NULL OR confidence >= $10)
+      AND ($7::integer IS NULL OR priority = $7
+           AND call_rank BETWEEN $7 * 10000000 + 9000000 AND $7 * 10000000 + 10002000)
+      AND ($8::integer IS NULL OR coalesce(score, -1) >= $8)
+      AND ($9::integer IS NULL OR coalesce(score, -1) <= $9 AND score IS NOT NULL)
+      AND ($10::real IS NULL OR coalesce(confidence, -1) >= $10)
       AND ($11::text IS NULL OR posture = $11)
       AND ($12::text IS NULL OR dmarc_policy = $12)
       AND ($13::text IS NULL OR scan_status = $13)

@@ -95,9 +95,13 @@ async def _work(
         tasks = [beating, *taking, stopping]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
         await heartbeat.leave()
         log.info("worker stopped", worker=str(scanner.worker_id))
+    # none of them ends by itself: what did is a bug that must not look like a clean stop
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
 
 
 async def _schema_is_ready(db: Database, stop: asyncio.Event) -> bool:

@@ -13,7 +13,7 @@ from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Hints
-from hunter.store import chunks, idempotency, jobs
+from hunter.store import chunks, completion, idempotency, jobs
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
@@ -72,11 +72,11 @@ class Dispatcher:
 
     async def _finish_jobs(self) -> None:
         async with self._db.acquire() as conn:
-            through = await jobs.finishable(conn)
+            through = await completion.finishable(conn)
         for job_id in through:
 
             async def finish(conn: Connection) -> str | None:
-                return await jobs.finish(conn, job_id)  # noqa: B023  # called in this round
+                return await completion.finish(conn, job_id)  # noqa: B023  # called in this round
 
             status = await self._db.transact(finish, deadline_s=_DEADLINE_S)
             if status == "completed":
@@ -88,7 +88,7 @@ class Dispatcher:
     async def audit(self) -> None:
         """Compare the books and set the gauges that come from the database."""
         async with self._db.acquire() as conn:
-            mismatched = await jobs.mismatched(conn)
+            mismatched = await completion.mismatched(conn)
             by_state, oldest_s = await chunks.counts(conn)
             used, limit = await server_connections(conn)
         self._metrics.hunter_job_accounting_mismatch.set({}, mismatched)

@@ -20,7 +20,7 @@ from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import Hints, open_queue
 from hunter.resolver.engine import Engine, open_engine
 from hunter.resolver.servers import Tuning
-from hunter.store import jobs, leads, results
+from hunter.store import completion, jobs, leads, results
 from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import Standing
@@ -285,7 +285,7 @@ async def test_a_commit_whose_answer_is_lost_counts_once(
     assert set(await _results(db, job_id)) == {"a.example", "b.example"}
     async with db.acquire() as conn:
         assert (await jobs.progress(conn, job_id)).processed == 2
-        assert await jobs.mismatched(conn) == 0
+        assert await completion.mismatched(conn) == 0
 
 
 class Raising(Scanner):

@@ -9,7 +9,7 @@ import pytest
 
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
-from hunter.store import chunks, jobs
+from hunter.store import chunks, completion, jobs
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
@@ -266,18 +266,18 @@ async def test_without_hints_any_claimable_chunk_is_taken(db: Database) -> None:
 async def test_a_job_completes_when_results_are_the_total(db: Database) -> None:
     async with db.acquire() as conn:
         job_id, ids = await _job(conn, 2, 3)
-        assert await jobs.finishable(conn) == []
+        assert await completion.finishable(conn) == []
         for chunk_id in ids:
             await _record(conn, await _must_claim(conn, chunk_id))
 
-        assert await jobs.finishable(conn) == [job_id]
+        assert await completion.finishable(conn) == [job_id]
         async with conn.transaction():
-            assert await jobs.finish(conn, job_id) == "completed"
+            assert await completion.finish(conn, job_id) == "completed"
 
         progress = await jobs.progress(conn, job_id)
         assert (progress.processed, progress.failed, progress.progress) == (5, 5, 100.0)
-        assert await jobs.mismatched(conn) == 0
-        assert await jobs.finishable(conn) == []
+        assert await completion.mismatched(conn) == 0
+        assert await completion.finishable(conn) == []
 
 
 async def test_a_job_with_a_missing_result_does_not_complete_and_is_counted(db: Database) -> None:
@@ -287,9 +287,9 @@ async def test_a_job_with_a_missing_result_does_not_complete_and_is_counted(db: 
         await conn.execute("DELETE FROM scan_result WHERE domain = 'd0x0.example'")
 
         async with conn.transaction():
-            assert await jobs.finish(conn, job_id) == "running"
+            assert await completion.finish(conn, job_id) == "running"
 
-        assert await jobs.mismatched(conn) == 1
+        assert await completion.mismatched(conn) == 1
 
 
 async def test_an_open_job_whose_chunks_are_not_its_total_is_counted(db: Database) -> None:
@@ -297,7 +297,7 @@ async def test_an_open_job_whose_chunks_are_not_its_total_is_counted(db: Databas
         _, (one, _) = await _job(conn, 1, 1)
         await conn.execute("DELETE FROM scan_chunk WHERE id = $1", one)
 
-        assert await jobs.mismatched(conn) == 1
+        assert await completion.mismatched(conn) == 1
 
 
 async def test_a_cancelled_job_writes_nothing_more(db: Database) -> None:
@@ -343,7 +343,7 @@ async def test_a_completed_job_cannot_be_cancelled(db: Database) -> None:
         job_id, (chunk_id,) = await _job(conn, 1)
         await _record(conn, await _must_claim(conn, chunk_id))
         async with conn.transaction():
-            await jobs.finish(conn, job_id)
+            await completion.finish(conn, job_id)
 
         with pytest.raises(Conflict, match="already completed"):
             await jobs.cancel(conn, job_id)

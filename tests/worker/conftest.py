@@ -19,7 +19,7 @@ from hunter.core.answers import Depth
 from hunter.local.nameserver import NameServer
 from hunter.pipeline.accept import Line, accept_scan
 from hunter.queue.hints import Hints, open_queue
-from hunter.store import jobs
+from hunter.store import completion, jobs
 from hunter.store.database import Database, open_database
 from hunter.store.jobs import JobProgress
 from hunter.worker.app import run_worker
@@ -117,7 +117,7 @@ class Case:
                 "SELECT count(*), count(DISTINCT domain) FROM scan_result WHERE job_id = $1", job_id
             )
             assert rows is not None
-            return rows[0], rows[1], await jobs.mismatched(conn)
+            return rows[0], rows[1], await completion.mismatched(conn)
 
 
 @pytest.fixture
