@@ -30,6 +30,7 @@ from hunter.resolver.wire import (
     TC,
     TEMPLATES,
     Alias,
+    NameEncoder,
     decode,
     encode_name,
     message,
@@ -79,6 +80,7 @@ class Engine:
         self._keeper = Keeper(
             self._ports, tuning, self._wheel, self._send_probe, self._rate_limited
         )
+        self._encode = NameEncoder().encode
         self.cache = Cache(tuning.cache_size)
         self.sharing = Sharing(self.cache, self._enqueue, self._loop.time)
         self.tally = Tally()
@@ -138,7 +140,7 @@ class Engine:
         name = name.lower().rstrip(".") or "."
         template = TEMPLATES[rrtype]
         try:
-            question = encode_name(name) + template.tail
+            question = self._encode(name) + template.tail
         except ValueError:
             batch.results[index] = Answer(name, rrtype, Outcome.MALFORMED)
             batch.left -= 1
@@ -159,14 +161,16 @@ class Engine:
 
     def pump(self) -> None:
         """Send what waits, as far as windows and rate limits allow; people first."""
+        now = self._wheel.now
         for queue in (self._interactive, self._begun, self._fresh):
+            interactive = queue is self._interactive
             while queue:
                 query = queue[0]
                 batch = query.batch
-                if batch is None or batch.abandoned:
-                    queue.popleft()
+                if batch is None or (batch.future is not None and batch.future.done()):
+                    queue.popleft()  # its time was up, or whoever asked has gone
                     continue
-                server = self._server_for(query, interactive=queue is self._interactive)
+                server = self._server_for(query, interactive=interactive)
                 if server is None:
                     if any(self._may_answer(query, each) for each in self._servers):
                         break  # later, when there is room
@@ -174,7 +178,8 @@ class Engine:
                     self._end(query, query.worst or Outcome.UNREACHABLE)
                     continue
                 queue.popleft()
-                if self._is_spent(batch.budget):
+                budget = batch.budget
+                if budget.used >= budget.limit or 0 < budget.due <= now:
                     self._end(query, Outcome.BUDGET)
                 elif not self._transmit(query, server, batch):
                     queue.appendleft(query)
@@ -183,9 +188,6 @@ class Engine:
     @staticmethod
     def _may_answer(query: Query, server: Server) -> bool:
         return not server.is_open and not query.useless & server.bit
-
-    def _is_spent(self, budget: Budget) -> bool:
-        return budget.used >= budget.limit or 0 < budget.due <= self._wheel.now
 
     def _server_for(self, query: Query, *, interactive: bool) -> Server | None:
         """The server of a retry, else the next one in turn that has room."""
@@ -246,7 +248,8 @@ class Engine:
 
     def _transmit_tcp(self, query: Query, server: Server, batch: Batch) -> None:
         """The same question over TCP (RFC 7766), right after a truncated answer."""
-        if self._is_spent(batch.budget):
+        budget = batch.budget
+        if budget.used >= budget.limit:
             self._end(query, Outcome.BUDGET)
             return
         link = self._ports[server.number].tcp

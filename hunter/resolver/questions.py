@@ -60,11 +60,6 @@ class Batch:
         #: an Answer, or what will bring it: our own Query, or the key of a shared question
         self.results: list[Answer | Query | tuple[str, RRType] | None] = [None] * size
 
-    @property
-    def abandoned(self) -> bool:
-        """True when whoever asked no longer waits."""
-        return self.future is not None and self.future.done()
-
     def complete(self) -> None:
         """All answers are here."""
         if self.future is not None and not self.future.done():

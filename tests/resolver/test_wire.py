@@ -19,6 +19,7 @@ from hunter.resolver.wire import (
     HEADER,
     TEMPLATES,
     Alias,
+    NameEncoder,
     decode,
     encode_name,
     message,
@@ -296,6 +297,41 @@ def test_a_question_reads_as_meant(name: str, rrtype: RRType, edns: bool) -> Non
     assert parsed.payload == (1232 if edns else 0)
 
 
+@given(st.lists(names.map(lambda name: name[:-1]), min_size=1, max_size=4), st.data())
+def test_an_encoder_with_a_memory_encodes_alike(domains: list[str], data: st.DataObject) -> None:
+    encoder = NameEncoder()
+    for _ in range(10):
+        prefix = data.draw(st.sampled_from(["", "_dmarc.", "a.b.", "www."]))
+        name = prefix + data.draw(st.sampled_from(domains))
+
+        assert encoder.encode(name) == encode_name(name)
+
+
+@pytest.mark.parametrize("name", [".example.com", "..example.com"])
+def test_an_encoder_with_a_memory_refuses_empty_labels(name: str) -> None:
+    encoder = NameEncoder()
+    encoder.encode("example.com")
+
+    with pytest.raises(ValueError, match="empty"):
+        encoder.encode(name)
+
+
+def test_an_encoder_with_a_memory_knows_an_escaped_dot() -> None:
+    encoder = NameEncoder()
+    encoder.encode("example.com")
+
+    assert encoder.encode("a\\.example.com") == b"\x09a.example\x03com\x00"
+
+
+def test_an_encoder_with_a_memory_refuses_too_long_a_name() -> None:
+    encoder = NameEncoder()
+    domain = ".".join(["a" * 60] * 4)
+    encoder.encode(domain)
+
+    with pytest.raises(ValueError, match="255"):
+        encoder.encode(f"{'b' * 20}.{domain}")
+
+
 @pytest.mark.parametrize("name", ["a" * 64, "a..b", ".a", "şirket.com", ".".join(["a" * 60] * 5)])
 def test_a_name_no_message_can_carry_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -324,6 +360,12 @@ def test_pointers_that_lead_back_in_steps_are_followed() -> None:
     wire = b"\x01c\x00" + b"\x01b\xc0\x00" + b"\x01a\xc0\x03"
 
     assert read_name(wire, 7) == ("a.b.c", 11)
+
+
+def test_a_remembered_name_means_the_same_in_every_message() -> None:
+    for target in ("b.example.com.", "b\\.example.com.", "b.example.com.", "B.EXAMPLE.com."):
+        found = ask([f"10 {target}"], "MX", name="x.test.")
+        assert found.records == (f"10 {target.lower()[:-1]}",)
 
 
 def test_a_name_made_too_long_by_pointers_is_refused() -> None:
