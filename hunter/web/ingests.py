@@ -13,10 +13,10 @@ from hunter.store.pages import Page
 from hunter.web.bodies import Digest, json_body, media_type, spool_upload
 from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
 from hunter.web.middleware import API
+from hunter.web.receipts import batch_view, company_view, row_reject_view
 from hunter.web.requests import CompanyRequest, IngestQuery, PageQuery
 from hunter.web.scans import JSON, id_in_path
 from hunter.web.schema import read_json, read_query, render
-from hunter.web.views import batch_view, company_view, row_reject_view
 
 FILE_TYPES: Final = (
     "text/csv",

@@ -14,6 +14,7 @@ from hunter.store.pages import Page
 from hunter.web import home, ingests, leads, scans
 from hunter.web.middleware import API
 from hunter.web.problems import Kind
+from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
 from hunter.web.requests import (
     BulkRequest,
     CompanyRequest,
@@ -25,16 +26,7 @@ from hunter.web.requests import (
     ResultsQuery,
     ScanRequest,
 )
-from hunter.web.views import (
-    BatchView,
-    CompanyView,
-    JobView,
-    LeadItem,
-    LeadView,
-    RejectView,
-    ResultView,
-    ScoreBreakdown,
-)
+from hunter.web.views import LeadItem, LeadView, ResultView, ScoreBreakdown
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

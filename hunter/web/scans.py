@@ -20,6 +20,7 @@ from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
 from hunter.web.middleware import API
+from hunter.web.receipts import job_view, reject_view
 from hunter.web.requests import (
     BulkRequest,
     DepthQuery,
@@ -32,7 +33,7 @@ from hunter.web.requests import (
 )
 from hunter.web.schema import read_json, read_query, render
 from hunter.web.streams import every_page, stream_csv, stream_ndjson, wanted_format
-from hunter.web.views import RESULT_COLUMNS, job_view, reject_view, result_row, result_view
+from hunter.web.views import RESULT_COLUMNS, result_row, result_view
 
 TEXT: Final = "text/plain"
 JSON: Final = "application/json"

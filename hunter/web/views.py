@@ -1,4 +1,4 @@
-"""What callers get: the wire names of leads, results, jobs and batches."""
+"""What callers get to know about a domain: the wire names of leads, results and scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from hunter.core.domain import REASONS, Domain
 from hunter.core.judgement import (
     Evidence,
     Finding,
@@ -18,14 +17,8 @@ from hunter.core.judgement import (
     Signal,
     State,
 )
-from hunter.pipeline.accept import Accepted
-from hunter.pipeline.companies import ROW_REASONS
-from hunter.pipeline.ingest import Ingested
-from hunter.store.ingests import RejectedRow
-from hunter.store.jobs import Reject
 from hunter.store.leads import Lead
 from hunter.store.results import Result
-from hunter.web.middleware import API
 
 
 class SignalView(msgspec.Struct, frozen=True):
@@ -132,74 +125,6 @@ class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
     rules_version: str | None
 
 
-class Links(msgspec.Struct, frozen=True):
-    """Where a job is followed."""
-
-    self: str
-    results: str
-    rejects: str
-
-
-class RejectView(msgspec.Struct, frozen=True):
-    """A name that is no domain."""
-
-    input: str
-    #: code of hunter.core.domain.REASONS
-    reason: str
-    #: line of the body or place in the list, from 1
-    line: int
-    #: the reason in words, with the fix
-    detail: str
-
-
-class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted scan: from here on it is Hunter's to finish."""
-
-    job_id: str
-    status: str
-    #: domains that will be scanned, each once
-    total: int
-    accepted: int
-    rejected_count: int
-    #: at most 1,000; all of them are at links.rejects
-    rejected: list[RejectView]
-    duplicates: int
-    links: Links
-
-
-class BatchView(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted file."""
-
-    batch_id: str
-    status: str
-    filename: str | None
-    #: rows with something in them, below the heading
-    row_count: int
-    #: companies stored and queued, each domain once
-    accepted: int
-    rejected_count: int
-    #: at most 1,000; all of them are at links.rejects
-    rejected: list[RejectView]
-    duplicates: int
-    #: format, encoding, delimiter and columns found
-    detected: dict[str, Any]
-    #: the scan of its companies
-    job_id: str
-    links: Links
-
-
-class CompanyView(msgspec.Struct, frozen=True, kw_only=True):
-    """A company that was taken in."""
-
-    domain: str
-    display_name: str
-    #: things worth knowing about the name, such as shared_domain
-    warnings: tuple[str, ...]
-    job_id: str
-    status: str
-    links: Links
-
-
 _NOT_SEEN = Signal(state=State.UNKNOWN)
 
 
@@ -245,75 +170,6 @@ def score_breakdown(lead: Lead) -> ScoreBreakdown:
         lines=found.lines if found else (),
         would_change=found.would_change if found else (),
     )
-
-
-def links_of(job_id: str) -> Links:
-    """The paths of a job."""
-    base = f"{API}/scan/bulk/{job_id}"
-    return Links(self=base, results=f"{base}/results", rejects=f"{base}/rejects")
-
-
-def reject_view(reject: Reject) -> RejectView:
-    """A refused name with its reason in words."""
-    return RejectView(reject.input, reject.reason, reject.line, REASONS.get(reject.reason, ""))
-
-
-def job_view(accepted: Accepted) -> JobView:
-    """The answer to a scan request."""
-    return JobView(
-        job_id=accepted.job_id,
-        status=accepted.status,
-        total=accepted.total,
-        accepted=accepted.accepted,
-        rejected_count=accepted.rejected_count,
-        rejected=[reject_view(each) for each in accepted.rejected],
-        duplicates=accepted.duplicates,
-        links=links_of(accepted.job_id),
-    )
-
-
-def company_view(domain: Domain, accepted: Accepted) -> CompanyView:
-    """The answer to one company."""
-    return CompanyView(
-        domain=domain.name,
-        display_name=domain.display,
-        warnings=tuple(domain.warnings),
-        job_id=accepted.job_id,
-        status=accepted.status,
-        links=Links(
-            self=f"{API}/leads/{domain.name}",
-            results=links_of(accepted.job_id).results,
-            rejects=links_of(accepted.job_id).rejects,
-        ),
-    )
-
-
-def batch_view(done: Ingested) -> BatchView:
-    """The answer to a file."""
-    base = f"{API}/ingest/batches/{done.batch_id}"
-    return BatchView(
-        batch_id=done.batch_id,
-        status="accepted",
-        filename=done.filename,
-        row_count=done.row_count,
-        accepted=done.scan.accepted,
-        rejected_count=done.rejected_count,
-        rejected=[RejectView(r.value, r.reason, r.line, r.detail) for r in done.rejected],
-        duplicates=done.scan.duplicates,
-        detected=done.detected,
-        job_id=done.scan.job_id,
-        links=Links(
-            self=base,
-            results=links_of(done.scan.job_id).results,
-            rejects=f"{base}/rejects",
-        ),
-    )
-
-
-def row_reject_view(row: RejectedRow) -> RejectView:
-    """A refused row with its reason in words."""
-    detail = ROW_REASONS.get(row.reason) or REASONS.get(row.reason, "")
-    return RejectView(row.value, row.reason, row.line, detail)
 
 
 RESULT_COLUMNS = (
@@ -373,7 +229,7 @@ def _behind(found: Judgement | None, scanned_at: datetime | None) -> dict[str, A
 def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
     answered_at: str | None = signal.stale_since
     if not answered_at and signal.state is not State.UNKNOWN and scanned_at is not None:
-        answered_at = scanned_at.isoformat()
+        answered_at = scanned_at.isoformat().replace("+00:00", "Z")
     return SignalView(signal.state, signal.value, signal.evidence, answered_at or None)
 
 

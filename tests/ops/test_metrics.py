@@ -1,6 +1,7 @@
 """Metrics: names, closed label sets, escaping."""
 
 import re
+import subprocess
 
 import pytest
 from aioprometheus.collectors import Counter, Gauge, Histogram
@@ -134,3 +135,17 @@ def test_two_processes_in_one_share_nothing() -> None:
     first.leads_ingested_total.inc({})
 
     assert b"\nleads_ingested_total 0\n" in second.render()
+
+
+@pytest.mark.tool("promtool")
+def test_prometheus_itself_reads_what_we_write() -> None:
+    metrics = Metrics()
+    metrics.count_request("GET", 'quote " and \\', 503, 0.1)
+    metrics.hunter_dns_queries_total.inc({"type": "MX", "outcome": "found"})
+
+    read = subprocess.run(
+        ["promtool", "check", "metrics"], input=metrics.render(), capture_output=True, check=False
+    )
+
+    # 3 says that it would have named some metrics differently; 1, that it cannot read them
+    assert read.returncode in {0, 3}, read.stderr

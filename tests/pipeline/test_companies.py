@@ -2,8 +2,11 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hunter.core.errors import InvalidInput
 from hunter.pipeline.companies import Company, CompanyList, Refusal, open_companies
@@ -171,3 +174,39 @@ def test_a_hundred_thousand_rows_are_read_as_they_come() -> None:
     assert isinstance(next(entries), Company)
     assert source.taken < 10_000
     assert sum(isinstance(each, Company) for each in entries) == 99_999
+
+
+_PIECES = st.sampled_from(
+    [
+        "acme.com",
+        "a@acme.com",
+        "Firma",
+        "web sitesi",
+        "e-posta",
+        ",",
+        ";",
+        "\t",
+        "|",
+        '"',
+        "\n",
+        "\r",
+        "ş",
+        "\x00",
+        " ",
+        "=",
+        "\ufeff",
+        "www.",
+        "sep=,",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=60).map("".join).map(str.encode) | st.binary(max_size=400))
+def test_whatever_the_bytes_there_are_rows_or_one_clear_refusal(data: bytes) -> None:
+    entries: list[Company | Refusal] = []
+    with suppress(InvalidInput):
+        entries = list(open_companies(io.BytesIO(data)).entries)
+
+    lines = [each.line for each in entries]
+    assert lines == sorted(lines)
+    assert all(each.detail and each.reason for each in entries if isinstance(each, Refusal))

@@ -141,12 +141,12 @@ async def test_a_lead_carries_the_wire_names_and_every_state_with_its_record(
         "natro",
     )
     assert (lead["segment"], lead["priority"], lead["score"]) == ("migration", 1, 70)
-    assert lead["mx"]["observed_at"] == "2026-11-20T09:30:00+00:00"
+    assert lead["mx"]["observed_at"] == "2026-11-20T09:30:00Z"
     assert lead["spf"] == {
         "state": "absent",
         "value": "",
         "evidence": [{"question": "acme.com TXT", "outcome": "nodata"}],
-        "observed_at": "2026-11-20T09:30:00+00:00",
+        "observed_at": "2026-11-20T09:30:00Z",
     }
     assert lead["dkim"]["state"] == "unknown"
     assert lead["dkim"]["observed_at"] is None
