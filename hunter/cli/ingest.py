@@ -18,7 +18,8 @@ from hunter.cli.main import Exit
 from hunter.config import Config
 from hunter.core.errors import InvalidInput
 from hunter.store.jobs import JobProgress
-from hunter.web.views import BatchView, LeadItem, RejectView
+from hunter.web.receipts import BatchView, RejectView
+from hunter.web.views import LeadItem
 
 #: characters of a refused value that are shown
 _SHOWN_CHARS = 60
