@@ -97,7 +97,7 @@ class Keeper:
             lost = answer.outcome is Outcome.TIMEOUT or answer.outcome is Outcome.UNREACHABLE
             server.probed(None if lost else now - started, now, self._tuning.reopen_s)
 
-        server.probing = True
+        server.probe_sent()
         probe = _Probe(done)
         template = TEMPLATES[RRType.NS]
         question = encode_name(".") + template.tail

@@ -77,6 +77,7 @@ class Server:
         "_content_until",
         "_grown",
         "_looked_at",
+        "_probed_at",
         "_rate",
         "_smaller",
         "address",
@@ -133,6 +134,7 @@ class Server:
         #: tries in a row without any answer
         self.silent = 0
         self.probing = False
+        self._probed_at = 0
         self.base_rtt = 0.0
         self.shrunk_at = 0.0
         self.is_open = False
@@ -215,11 +217,20 @@ class Server:
         self.lost_names.clear()
         return suspect
 
+    def probe_sent(self) -> None:
+        """A probe is under way; remember what had been answered by then."""
+        self.probing = True
+        self._probed_at = self.answers
+
     def probed(self, rtt: float | None, now: float, reopen_s: tuple[float, float]) -> None:
-        """The probe's round trip in seconds, None when it was not answered."""
+        """The probe's round trip in seconds, None when it was not answered.
+
+        A single probe can be lost like any datagram: the breaker opens only when nothing else was
+        answered in the meantime either.
+        """
         self.probing = False
         if rtt is None:
-            if self.silent or self.is_open:
+            if self.answers == self._probed_at:
                 self.unreachable(now, reopen_s)
             self._shrink(now)
             return
