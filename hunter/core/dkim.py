@@ -99,9 +99,11 @@ def parse_dkim_key(text: str) -> DkimKey:
     tags, broken = parse_tags(text, blanks=_BLANKS)
     values, again = first_of_each(tags)
     version = values.get("v")
+    fault = panel_fault(text) if "p=" in text else None
+    if fault is not None:
+        return DkimKey(KeyState.NOT_DKIM, findings=(_found(fault),))
     if ("p" not in values and version is None) or version not in (None, "DKIM1"):
-        fault = panel_fault(text)
-        return DkimKey(KeyState.NOT_DKIM, findings=() if fault is None else (_found(fault),))
+        return DkimKey(KeyState.NOT_DKIM)
     faults = [_found("duplicate_tag", tag=name) for name in again]
     faults += [_found("not_a_tag", tag=part) for part in broken]
     if version is not None and tags[0].name != "v":
@@ -157,7 +159,7 @@ def _key(values: dict[str, str], faults: list[Finding]) -> DkimKey:
     flags = _listed(values.get("t", ""))
     hashes = _listed(values.get("h", ""))
     services = _listed(values.get("s", "*")) or ("*",)
-    state, bits, found = _material(kind, values.get("p", ""))
+    state, bits, found = _material(kind, values.get("p"))
     if faults:
         state = KeyState.INVALID
     elif hashes and "sha256" not in hashes and state is KeyState.VALID:
@@ -184,8 +186,10 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def _material(kind: str, encoded: str) -> tuple[KeyState, int | None, tuple[Finding, ...]]:
+def _material(kind: str, encoded: str | None) -> tuple[KeyState, int | None, tuple[Finding, ...]]:
     """State and size of the key in p=."""
+    if encoded is None:
+        return KeyState.INVALID, None, ()
     packed = _FWS.sub("", encoded)
     if not packed:
         return KeyState.REVOKED, None, (_found("revoked"),)

@@ -1,0 +1,113 @@
+"""MTA-STS: records, policies and the hosts they cover."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunter.core.mta_sts import (
+    MAX_AGE_S,
+    MAX_POLICY_CHARS,
+    StsRecord,
+    matches_mx,
+    parse_sts_policy,
+    parse_sts_record,
+    select_sts_record,
+    uncovered_hosts,
+)
+
+POLICY = "version: STSv1\nmode: enforce\nmx: mx.contoso.com\nmx: *.Fabrikam.net\nmax_age: 86400\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["v=STSv1; id=20260101T1", "v=STSv1;id=a;", "v=STSv1 ; x.y=1; id=a "]
+)
+def test_a_record_is_valid_with_an_id(text: str) -> None:
+    assert parse_sts_record(text).valid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v=STSv1",
+        "v=STSv1;",
+        "v=STSv1; id=",
+        "v=STSv1; id=a-b",
+        "v=STSv1; id=a;;",
+        "v=STSv2; id=a",
+        "x",
+    ],
+)
+def test_a_broken_record_says_so(text: str) -> None:
+    record = parse_sts_record(text)
+
+    assert not record.valid
+    assert [finding.code for finding in record.findings] == ["mta_sts_invalid_record"]
+
+
+def test_exactly_one_record_counts() -> None:
+    assert select_sts_record(["v=spf1 -all", "v=STSv10; id=a"]) is None
+    assert select_sts_record(["x", "v=STSv1; id=a"]) == StsRecord(valid=True, id="a")
+    twice = select_sts_record(["v=STSv1; id=a", "v=STSv1; id=b"])
+    assert twice is not None
+    assert not twice.valid
+
+
+def test_a_policy_is_read_with_its_hosts() -> None:
+    policy = parse_sts_policy(POLICY.replace("\n", "\r\n") + "extra: x\nmode: none\n\n")
+
+    assert policy.valid
+    assert (policy.mode, policy.max_age) == ("enforce", 86400)
+    assert policy.mx == ("mx.contoso.com", "*.fabrikam.net")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("STSv1", "STSv2"),
+        ("enforce", "strict"),
+        ("mx: mx.contoso.com\nmx: *.Fabrikam.net\n", ""),
+        ("86400", "x"),
+        ("86400", str(MAX_AGE_S + 1)),
+        ("mx.contoso.com", "*.*.contoso.com"),
+        ("mx.contoso.com", ""),
+        ("mode:", "mode"),
+        ("max_age", "# " + "x" * MAX_POLICY_CHARS),
+    ],
+)
+def test_a_broken_policy_says_so(old: str, new: str) -> None:
+    policy = parse_sts_policy(POLICY.replace(old, new, 1))
+
+    assert not policy.valid
+    assert {finding.code for finding in policy.findings} == {"mta_sts_invalid_policy"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host", "covers"),
+    [
+        ("mx.contoso.com", "MX.contoso.com.", True),
+        ("*.contoso.com", "mx.contoso.com", True),
+        ("*.contoso.com", "contoso.com", False),
+        ("*.contoso.com", "a.mx.contoso.com", False),
+        ("*.contoso.com", ".contoso.com", False),
+        ("*.mx.microsoft", "contoso-com.o-v1.mx.microsoft", False),
+    ],
+)
+def test_a_star_stands_for_one_label(pattern: str, host: str, covers: bool) -> None:
+    assert matches_mx(pattern, host) is covers
+
+
+def test_hosts_outside_the_policy_are_listed() -> None:
+    hosts = ["mx.contoso.com", "a.fabrikam.net", "backup.contoso.com"]
+
+    assert uncovered_hosts(parse_sts_policy(POLICY), hosts) == ("backup.contoso.com",)
+
+
+@given(st.text())
+def test_any_text_can_be_parsed(text: str) -> None:
+    select_sts_record([text, f"v=STSv1;{text}"])
+    policy = parse_sts_policy(text)
+
+    assert policy.valid is (policy.findings == ())
+    assert matches_mx(f"*.{text}", f"{text}.x") in (True, False)

@@ -1,0 +1,55 @@
+"""TLS reporting records."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunter.core.tlsrpt import parse_tlsrpt, select_tlsrpt
+
+
+def test_report_hosts_are_kept_and_mailboxes_are_not() -> None:
+    record = parse_tlsrpt(
+        "v=TLSRPTv1; rua=mailto:ali@Contoso.com?x=y , https://R.contoso.net:8443/v1; x=1"
+    )
+
+    assert record.valid
+    assert record.targets == ("contoso.com", "r.contoso.net")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello",
+        "v=TLSRPTv1",
+        "v=TLSRPTv1;",
+        "v=TLSRPTv1; rua=",
+        "v=TLSRPTv1; rua=ftp://x",
+        "v=TLSRPTv1; x=1",
+        "v=TLSRPTv1; x= ; rua=mailto:a@b.c",
+        "v=TLSRPTv1; broken; rua=mailto:a@b.c",
+        "v=TLSRPTv1; rua=mailto:a@b.c;;",
+    ],
+)
+def test_a_broken_record_says_so(text: str) -> None:
+    record = parse_tlsrpt(text)
+
+    assert not record.valid
+    assert [finding.code for finding in record.findings] == ["tlsrpt_invalid_record"]
+
+
+def test_exactly_one_record_counts() -> None:
+    good = "v=TLSRPTv1; rua=mailto:a@b.c"
+
+    assert select_tlsrpt(["v=spf1 -all"]) is None
+    assert select_tlsrpt(["x", good]) == parse_tlsrpt(good)
+    twice = select_tlsrpt([good, good])
+    assert twice is not None
+    assert not twice.valid
+
+
+@given(st.text())
+def test_any_text_can_be_parsed(text: str) -> None:
+    assert parse_tlsrpt(f"v=TLSRPTv1; {text}").valid in (True, False)
+    assert parse_tlsrpt(text).targets is not None
