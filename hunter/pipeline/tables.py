@@ -30,7 +30,9 @@ SHEET_MAX_BYTES: Final = 256 * 1024 * 1024
 SHEET_MAX_CELLS: Final = 8_000_000
 
 _DELIMITERS: Final = ",;\t|"
-_SEP_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_SEP_LINE = re.compile(r"\ufeff?sep=([^\w\s\"']|\t)\s*", re.IGNORECASE)
+#: white space and byte order marks
+_BLANK: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
@@ -83,7 +85,7 @@ def open_tables(file: IO[bytes]) -> Iterator[Table]:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    if not head.strip():
+    if not head.strip(_BLANK):
         raise InvalidInput("The file is empty: send one row per company.")
     if head.startswith(b"PK\x03\x04"):
         return _sheets(file)

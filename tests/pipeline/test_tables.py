@@ -157,6 +157,8 @@ def test_what_postgresql_cannot_store_is_left_out() -> None:
         (b"\x7fELF\x02\x01\x01" + bytes(range(32)) * 9, "binary"),
         (b"", "empty"),
         (b"  \n\n ", "empty"),
+        (b"\xef\xbb\xbf", "empty"),
+        (b"\xff\xfe", "empty"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "before 2007"),
         (b"PK\x03\x04" + bytes(100), "damaged zip"),
     ],
