@@ -37,7 +37,7 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11\xe0", "an Office file of before 2007 (.xls or .doc)"),
+    (b"\xd0\xcf\x11\xe0", "an Office file of before 2007 (.xls, .doc) or with a password"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -263,6 +263,17 @@ def _sheets(file: IO[bytes]) -> Iterator[Table]:
         yield Table(format="xlsx", encoding="", delimiter="", rows=_sheet_rows(book, name))
 
 
+#: what zipfile raises for damaged, encrypted and exotic archives
+_ZIP_ERRORS: Final = (
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zlib.error,
+)
+
+
 def _check_archive(file: IO[bytes]) -> None:
     """Refuse a zip that is no workbook, or one that would not fit into memory."""
     try:
@@ -276,7 +287,7 @@ def _check_archive(file: IO[bytes]) -> None:
                 if name.startswith("xl/worksheets/"):
                     with archive.open(name) as part:
                         _check_extent(part)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, zlib.error) as error:
+    except _ZIP_ERRORS as error:
         raise InvalidInput(f"The file is a damaged zip archive: {_WAY_OUT}.") from error
     file.seek(0)
 

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -211,3 +212,13 @@ def test_a_sheet_that_claims_a_cell_far_away_is_refused_before_it_is_laid_out(
 
     with pytest.raises(InvalidInput, match="cells"):
         [list(table.rows) for table in open_tables(io.BytesIO(data))]
+
+
+def test_a_damaged_spreadsheet_is_refused_in_words(spreadsheet: Callable[..., bytes]) -> None:
+    whole = spreadsheet({"A": [["Firma", "Site"], ["Acme", "acme.com"]]})
+
+    for place in range(30, len(whole), 7):
+        damaged = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        with suppress(InvalidInput):
+            for table in open_tables(io.BytesIO(damaged)):
+                list(table.rows)
