@@ -50,7 +50,6 @@ _MAX_TEXT: Final = 4096
 _PLAIN = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,62}(?<!-)\.){1,126}[a-z]{2,63}", re.ASCII
 ).fullmatch
-_LABEL_TOO_LONG = re.compile(r"[^.]{64}").search
 #: white space, byte-order mark, zero-width and soft characters, quotes and brackets around a name
 _AROUND: Final = " \t\r\n\f\v\0\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff\"'`“”‘’«»,;"
 _BRACKETS: Final = "<>(){}"
@@ -87,7 +86,7 @@ def parse_domain(
     Raises InvalidDomain, whose `reason` is a key of `REASONS`; nothing else, whatever the text.
     """
     noticed: tuple[str, ...] = ()
-    if _PLAIN(text) and len(text) <= MAX_NAME and not _LABEL_TOO_LONG(text):
+    if _PLAIN(text) and len(text) <= MAX_NAME:
         name = text
     else:
         name, noticed = _read(text)
