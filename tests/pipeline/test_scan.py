@@ -11,7 +11,7 @@ import pytest
 
 from hunter.config import Config
 from hunter.core.answers import Depth, Survey
-from hunter.core.errors import Unavailable
+from hunter.core.errors import NotFound, Unavailable
 from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
@@ -304,6 +304,38 @@ async def test_a_chunk_that_fails_is_put_back_with_the_reason(db: Database, run:
         )
     assert row is not None
     assert tuple(row) == ("ready", 1, "chunk: RuntimeError: bug", True)
+
+
+async def test_a_domain_that_cannot_be_surveyed_fails_alone(
+    db: Database, hints: Hints, engine: Engine
+) -> None:
+    class Deaf(Engine):
+        """Breaks when asked about b.example."""
+
+        async def ask(self, questions: Any, **settings: Any) -> Any:
+            if any(name == "b.example" for name, _ in questions):
+                raise OSError("no socket")
+            return await engine.ask(questions, **settings)
+
+    deaf = Deaf.__new__(Deaf)
+    lines = [Line(1, "a.example"), Line(2, "b.example")]
+    accepted = await accept_scan(
+        db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True
+    )
+    scanner = Scanner(db, hints, deaf, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20)
+
+    assert await scanner.take_next("bulk")
+
+    found = await _results(db, UUID(accepted.job_id))
+    assert found["a.example"].outcome == "ok"
+    assert found["b.example"].reason == "survey: OSError: no socket"
+    assert not await scanner.take_next("bulk")
+
+
+async def test_results_of_no_job_are_not_found(db: Database) -> None:
+    async with db.acquire() as conn:
+        with pytest.raises(NotFound):
+            await results.results_page(conn, uuid7())
 
 
 async def test_results_come_in_pages(db: Database, run: Run) -> None:

@@ -224,3 +224,22 @@ async def test_the_redis_queue_holds_a_window_only(case: Any, settings: Config) 
         await dispatcher.look()
 
     assert await case.hints._redis.zcard(queue_name("bulk")) == 6
+
+
+async def test_ended_sessions_cost_no_work(
+    case: Any, working: Any, name_server: NameServer
+) -> None:
+    name_server.load(";! .slow.example delay=150")
+    end_all = """
+        SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+    async with working():
+        job_id = await case.submit(*NAMES[:200], *(f"s{n}.slow.example" for n in range(100)))
+        for _ in range(6):
+            await case.ask(end_all)
+            await asyncio.sleep(0.15)
+        progress = await case.finished(job_id)
+
+    assert progress.processed == 300
+    assert await case.books(job_id) == (300, 300, 0)
