@@ -436,6 +436,7 @@ class Engine:
         waiting = [*self._interactive, *self._begun, *self._fresh]
         for ports in self._ports:
             waiting += ports.close()
+            ports.server.is_open = True  # whoever still asks is told UNREACHABLE as well
         for query in waiting:
             self._end(query, Outcome.UNREACHABLE)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hunter.core.answers import Answer, Outcome, RRType
-from hunter.resolver.wire import Alias, Template
+from hunter.resolver.wire import MAX_CHAIN, Alias, Template
 
 if TYPE_CHECKING:
     from hunter.resolver.servers import Server
@@ -139,13 +139,16 @@ class Query:
         """The answer at the end of a chase, told as the answer to the first question."""
         if self.chase is None:
             return last
-        chain, ttl, authenticated = self.chase
+        before, ttl, authenticated = self.chase
+        chain = before + last.chain
+        if len(chain) > MAX_CHAIN:
+            return self.answer(Outcome.CNAME_LOOP)
         return Answer(
             self.name,
             last.rrtype,
             last.outcome,
             last.records,
-            chain + last.chain,
+            chain,
             min(ttl, last.ttl),
             authenticated and last.authenticated,
             last.server,

@@ -23,7 +23,7 @@ _TWO = struct.Struct("!H")
 _SRV = struct.Struct("!3H")
 _SOA = struct.Struct("!5I")
 _MINIMUM = struct.Struct("!I")
-_IN, _NS, _CNAME, _SOA_TYPE = 1, 2, 5, 6
+_IN, _NS, _CNAME, _SOA_TYPE, _OPT_TYPE = 1, 2, 5, 6, 41
 _QUESTION_POINTER = 0xC00C
 #: a TTL with the top bit set means 0 (RFC 2181 section 8)
 _TTL_LIMIT = 2**31
@@ -415,7 +415,20 @@ def _absence(
     if soa:
         return Outcome.NODATA, negative_ttl
     # name servers of some zone where an answer was wanted: a referral, downward or upward
-    return (Outcome.LAME, 0) if referral and not flags & AA else (None, 0)
+    if (referral and not flags & AA) or _has_extended_rcode(data, at, header[5]):
+        return Outcome.LAME, 0
+    return None, 0
+
+
+def _has_extended_rcode(data: bytes, at: int, additionals: int) -> bool:
+    """An OPT record whose TTL begins with more of the RCODE (RFC 6891 section 6.1.3): no NOERROR."""
+    for _ in range(additionals):
+        _owner, at = read_name(data, at)
+        rtype, _class, ttl, length = _RR.unpack_from(data, at)
+        if rtype == _OPT_TYPE:
+            return bool(ttl >> 24)
+        at += 10 + length
+    return False
 
 
 def _unordered(

@@ -136,6 +136,17 @@ async def test_a_chain_has_eight_hops_at_most(
     assert (await one(engine, "n0.example.com", RRType.A)).outcome is outcome
 
 
+async def test_the_parts_of_a_chain_count_together(engine: Engine, name_server: NameServer) -> None:
+    links = [f"n{i}.example.com CNAME n{i + 1}.example.com" for i in range(10)]
+    half = "\n;! n0.example.com no-chase\n;! n1.example.com no-chase"
+    name_server.load("\n".join([*links, "n10.example.com A 192.0.2.9"]) + half)
+
+    answer = await one(engine, "n0.example.com", RRType.A)
+
+    assert answer.outcome is Outcome.CNAME_LOOP
+    assert name_server.total <= 3
+
+
 async def test_the_ad_bit_says_authenticated(engine: Engine, name_server: NameServer) -> None:
     name_server.load(ZONE + ";! example.com MX ad")
 
@@ -657,6 +668,7 @@ async def test_closing_tells_whoever_waits(name_server: NameServer) -> None:
         await asyncio.sleep(0)
 
     assert {a.outcome for a in await waiting} == {Outcome.UNREACHABLE}
+    assert (await one(engine, "example.com")).outcome is Outcome.UNREACHABLE
 
 
 async def test_questions_are_counted_by_type_and_outcome(name_server: NameServer) -> None:

@@ -215,6 +215,17 @@ def test_an_empty_answer_of_a_resolver_is_nodata() -> None:
     assert (found.outcome, found.ttl) == (Outcome.NODATA, 0)
 
 
+def test_an_extended_rcode_is_no_nodata() -> None:
+    response = dns.message.make_response(dns.message.make_query("example.com.", "MX", use_edns=0))
+    response.flags |= dns.flags.RA
+    response.set_rcode(dns.rcode.BADVERS)
+
+    found = read(response.to_wire(), "example.com.", RRType.MX)
+
+    assert isinstance(found, Answer)
+    assert found.outcome is Outcome.LAME
+
+
 CHAIN = (
     "www.example.com. 300 IN CNAME a.example.net.",
     "a.example.net. 200 IN CNAME b.example.org.",
