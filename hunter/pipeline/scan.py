@@ -256,6 +256,7 @@ class Scanner:
         merged = merge(standing.previous, seen, standing.observed_at)
         as_of = at.astimezone(dt.UTC).date()
         judgement = judge(merged, standing.history, self._knowledge.rules, as_of)
+        encoded = _json(judgement)
         is_late = standing.last_scanned_at is not None and standing.last_scanned_at > at
         is_same = judgement.fingerprint == standing.fingerprint
         observation_id = standing.observation_id if is_same else None
@@ -264,7 +265,7 @@ class Scanner:
             domain=seen.domain,
             outcome=judgement.scan_status.value,
             reason=None,
-            judgement=_json(judgement),
+            judgement=encoded,
             survey=None if is_own and not is_late else _json(seen),
             observation_id=None if is_late else observation_id or uuid7(),
         )
@@ -279,7 +280,7 @@ class Scanner:
             evidence=_json(merged) if _is_news(standing, merged, observation_id) else None,
         )
         history = next_history(standing.history, judgement, as_of)
-        lead = JudgedLead(judgement, history, result.observation_id)
+        lead = JudgedLead(judgement, encoded, history, result.observation_id)
         return _Verdict(result, lead, observed, is_new=observation_id is None)
 
     async def finished(self, claim: Claim) -> None:

@@ -10,6 +10,8 @@ _PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", 
 
 def fold(text: str) -> str:
     """`text` in small letters without marks: "İŞ Bankası" and "is bankasi" fold to the same."""
+    if text.isascii():
+        return " ".join(text.replace("\0", " ").lower().split())
     decomposed = unicodedata.normalize("NFKD", text.replace("\0", " ").casefold())
     bare = "".join(each for each in decomposed if not unicodedata.combining(each))
     return " ".join(bare.translate(_PLAIN).split())

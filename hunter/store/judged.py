@@ -34,6 +34,8 @@ class JudgedLead(msgspec.Struct, frozen=True):
     """The new current judgement of a lead."""
 
     judgement: Judgement
+    #: `judgement` as JSON, made once for lead and result
+    encoded: str
     history: History
     observation_id: UUID
 
@@ -160,7 +162,7 @@ def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
         j.rules_version,
         j.fingerprint,
         lead.observation_id,
-        msgspec.json.encode(j).decode(),
+        lead.encoded,
         msgspec.json.encode(lead.history.seen).decode(),
     )
 

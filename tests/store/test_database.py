@@ -31,7 +31,7 @@ async def _add(conn: Connection) -> None:
 
 
 async def test_a_transaction_whose_session_is_ended_runs_again(db: Database) -> None:
-    ended = []
+    ended: list[int] = []
 
     async def work(conn: Connection) -> int:
         await _add(conn)

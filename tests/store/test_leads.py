@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
@@ -22,11 +24,16 @@ Judge = Callable[..., Judgement]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+def _judged(judgement: Judgement, history: History, observation_id: UUID) -> JudgedLead:
+    encoded = msgspec.json.encode(judgement).decode()
+    return JudgedLead(judgement, encoded, history, observation_id)
+
+
 async def _known(conn: Connection, judgements: Sequence[Judgement], at: datetime = NOW) -> None:
     """Leads with these judgements."""
     names = sorted(j.domain for j in judgements)
     await judged.insert_missing(conn, names, names, names)
-    await judged.write(conn, at, [JudgedLead(j, History(), uuid7()) for j in judgements])
+    await judged.write(conn, at, [_judged(j, History(), uuid7()) for j in judgements])
 
 
 async def _domains(conn: Connection, sort: Sort = Sort.CALL, **wanted: Any) -> list[str]:
@@ -241,7 +248,7 @@ async def test_standing_knows_history_and_the_merged_survey(db: Database, judgem
         evidence = '{"domain":"a.example","depth":"quick","answers":{"a.example MX":{"name":"a.example","rrtype":"MX","outcome":"found","records":["10 mx.example"],"ttl":60}}}'
         observed = Observed(observation, "a.example", verdict.fingerprint, "r1", 30, evidence)
         await judged.observe(conn, NOW, [observed])
-        await judged.write(conn, NOW, [JudgedLead(verdict, History(seen=seen), observation)])
+        await judged.write(conn, NOW, [_judged(verdict, History(seen=seen), observation)])
         await judged.renew(
             conn,
             NOW + timedelta(days=1),
