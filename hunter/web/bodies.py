@@ -64,7 +64,7 @@ class _Patience:
         self._deadline = self._loop.time() + TOTAL_S
 
     async def wait_for(self, piece: Awaitable[T]) -> T:
-        """The next piece; raises SlowBody when it does not come in time."""
+        """The next piece; raises SlowBody when it is late, Malformed when the body breaks off."""
         try:
             async with asyncio.timeout_at(min(self._deadline, self._loop.time() + IDLE_S)):
                 return await piece
@@ -72,6 +72,8 @@ class _Patience:
             raise SlowBody(
                 f"Nothing came for {IDLE_S:g} s, or the body took longer than {TOTAL_S:g} s."
             ) from None
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise Malformed("The body broke off before its end.") from error
 
 
 def _too_large(limit: int, way_out: str) -> LimitExceeded:

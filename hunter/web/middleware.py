@@ -107,7 +107,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     if endpoint_of(request).startswith(_LEGACY):
         response.headers["Deprecation"] = DEPRECATED_AT
         response.headers["Sunset"] = SUNSET_AT
-        response.headers["Link"] = f'<{API}{request.path}>; rel="successor-version"'
+        response.headers["Link"] = f'<{API}{request.rel_url.raw_path}>; rel="successor-version"'
     if request.app[HEALTH].draining:
         # the header is set by hand: by now the framework has made up its mind about keep-alive
         response.headers["Connection"] = "close"

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, unused_port
 from pytest_aiohttp import AiohttpClient
+from yarl import URL
 
 from hunter.config import Config, Secret
 from hunter.core.errors import Misconfigured
@@ -266,3 +267,40 @@ async def test_a_taken_port_names_the_setting(settings: Callable[..., Config]) -
 
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.parametrize("name", ["%0d%0aX-Evil:1", "%C5%9Firket.com.tr", "%22%3E", "%00"])
+async def test_no_earlier_path_can_break_out_of_its_link(client: Client, name: str) -> None:
+    answer = await client.get(URL(f"/leads/{name}", encoded=True))
+
+    assert answer.status in {404, 422}
+    assert "X-Evil" not in answer.headers
+    assert answer.headers["Link"].startswith(f"<{API}/leads/")
+
+
+@pytest.mark.parametrize("path", ["scan/bulk", "ingest/csv"])
+async def test_a_caller_who_hangs_up_is_no_error_of_ours(
+    settings: Callable[..., Config], database: Any, path: str
+) -> None:
+    # not the test client's server: that one cancels handlers, the real one does not
+    port, stop = unused_port(), asyncio.Event()
+    serving = asyncio.create_task(run_api(settings(port=port), stop=stop))
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        await _until_alive(session, "")
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST {API}/{path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+            "Content-Length: 1000\r\n\r\nacme.com\n".encode()
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+        counted = f'http_requests_total{{endpoint="{API}/{path}",method="POST",status='
+        while counted not in (text := await (await session.get("/metrics")).text()):
+            await asyncio.sleep(0.01)
+    stop.set()
+    await serving
+
+    assert f'{counted}"400"}} 1' in text
+    assert await database.fetchval("SELECT count(*) FROM scan_job") == 0

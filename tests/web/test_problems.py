@@ -1,5 +1,6 @@
 """Every error is a problem with a type, a title, a status, a detail and the request's id."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import Callable
@@ -239,8 +240,6 @@ async def test_a_body_that_stalls_is_408(client: Client, monkeypatch: pytest.Mon
 
 
 async def _raw(client: Client) -> Any:
-    import asyncio
-
     return await asyncio.open_connection(client.host, client.port)
 
 
