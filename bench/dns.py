@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 # this file has the name of dnspython's package, so its folder must not come first on the path
 sys.path.append(sys.path.pop(0))
@@ -107,10 +107,20 @@ def expected_of(number: int) -> list[Told]:
 
 
 class Score:
-    """Questions answered by one client, and how many of them wrongly."""
+    """Questions answered by one client, and how many of them wrongly.
+
+    Answers are kept while the clock runs and compared with the zone after it has stopped.
+    """
 
     def __init__(self) -> None:
         self.asked = self.lost = self.wrong = 0
+        self.kept: list[tuple[int, Sequence[Any]]] = []
+
+    def compare(self, tell: Callable[[Any], Told]) -> Score:
+        """Compare all that was kept; `tell` turns one answer of the client into text."""
+        for number, answers in self.kept:
+            self.count(number, [tell(answer) for answer in answers])
+        return self
 
     def count(self, number: int, told: Sequence[Told]) -> None:
         """Compare with the zone."""
@@ -122,26 +132,33 @@ class Score:
                 self.wrong += 1
 
 
+class Spent(NamedTuple):
+    """What a run took: seconds on the clock, and of a processor."""
+
+    seconds: float
+    cpu: float
+
+
 AskDomain = Callable[[int], Awaitable[None]]
 
 
-async def drive(ask: AskDomain, domains: int, at_once: int) -> float:
-    """Keep `at_once` domains under way until all are done; gives the seconds."""
+async def drive(ask: AskDomain, domains: int, at_once: int) -> Spent:
+    """Keep `at_once` domains under way until all are done."""
     numbers: Iterator[int] = iter(range(domains))
 
     async def worker() -> None:
         for number in numbers:
             await ask(number)
 
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(worker() for _ in range(at_once)))
-    return time.perf_counter() - started
+    return Spent(time.perf_counter() - started, time.process_time() - cpu)
 
 
-# ── the clients; each gives (seconds, score) ──
+# ── the clients; each gives what it spent and its score ──
 
 
-async def run_engine(port: int, in_flight: int, domains: int) -> tuple[float, Score]:
+async def run_engine(port: int, in_flight: int, domains: int) -> tuple[Spent, Score]:
     """Hunter's engine, one future per domain."""
     score = Score()
     # a tenth of the window is kept for interactive questions
@@ -149,10 +166,10 @@ async def run_engine(port: int, in_flight: int, domains: int) -> tuple[float, Sc
     async with open_engine(config) as engine:
 
         async def ask(number: int) -> None:
-            answers = await engine.ask(questions_of(number))
-            score.count(number, [_told(a.outcome, a.records) for a in answers])
+            score.kept.append((number, await engine.ask(questions_of(number))))
 
-        return await drive(ask, domains, max(1, in_flight // PER_DOMAIN)), score
+        spent = await drive(ask, domains, max(1, in_flight // PER_DOMAIN))
+    return spent, score.compare(lambda answer: _told(answer.outcome, answer.records))
 
 
 def _told(outcome: Outcome, records: Sequence[str]) -> Told:
@@ -166,7 +183,7 @@ class _Hints:
         return ("selector1", "selector2")
 
 
-async def run_survey(port: int, at_once: int, domains: int) -> tuple[float, Score]:
+async def run_survey(port: int, at_once: int, domains: int) -> tuple[Spent, Score]:
     """The quick survey; DKIM is asked as TXT, so its answers are not compared."""
     score = Score()
     config = Config(dns_servers=(("127.0.0.1", port),))
@@ -175,39 +192,44 @@ async def run_survey(port: int, at_once: int, domains: int) -> tuple[float, Scor
 
         async def ask(number: int) -> None:
             found = await survey(engine, domain_of(number), Depth.QUICK, hints)
-            told = [found.answers[f"{name} {rrtype}"] for name, rrtype in questions_of(number)[:6]]
-            score.asked += len(found.answers)
-            for answer, wanted in zip(told, expected_of(number), strict=False):
-                got = _told(answer.outcome, answer.records)
-                score.lost += got == LOST
-                score.wrong += got not in (LOST, wanted)
+            score.kept.append((number, (found,)))
 
-        return await drive(ask, domains, at_once), score
+        spent = await drive(ask, domains, at_once)
+    for number, (found,) in score.kept:
+        score.asked += len(found.answers)
+        for (name, rrtype), wanted in zip(
+            questions_of(number)[:6], expected_of(number), strict=False
+        ):
+            answer = found.answers[f"{name} {rrtype}"]
+            got = _told(answer.outcome, answer.records)
+            score.lost += got == LOST
+            score.wrong += got not in (LOST, wanted)
+    return spent, score
 
 
-async def run_aiodns(port: int, in_flight: int, domains: int) -> tuple[float, Score]:
+async def run_aiodns(port: int, in_flight: int, domains: int) -> tuple[Spent, Score]:
     """aiodns, one future per question as its interface has it."""
     score = Score()
     resolver = aiodns.DNSResolver(
         nameservers=["127.0.0.1"], udp_port=port, tcp_port=port, timeout=2.0, tries=3
     )
 
-    async def one(name: str, rrtype: RRType) -> Told:
-        try:
-            found = await resolver.query_dns(name, rrtype.value)
-        except aiodns.error.DNSError as error:
-            absent = error.args[0] in (aiodns.error.ARES_ENOTFOUND, aiodns.error.ARES_ENODATA)
-            return "" if absent else LOST
-        return " | ".join(sorted(filter(None, (_cares_text(each.data) for each in found.answer))))
-
     async def ask(number: int) -> None:
-        told = await asyncio.gather(*(one(*question) for question in questions_of(number)))
-        score.count(number, told)
+        asked = (resolver.query_dns(name, rrtype.value) for name, rrtype in questions_of(number))
+        score.kept.append((number, await asyncio.gather(*asked, return_exceptions=True)))
 
     try:
-        return await drive(ask, domains, max(1, in_flight // PER_DOMAIN)), score
+        spent = await drive(ask, domains, max(1, in_flight // PER_DOMAIN))
     finally:
         await resolver.close()
+    return spent, score.compare(_cares_told)
+
+
+def _cares_told(found: Any) -> Told:
+    if isinstance(found, aiodns.error.DNSError):
+        absent = found.args[0] in (aiodns.error.ARES_ENOTFOUND, aiodns.error.ARES_ENODATA)
+        return "" if absent else LOST
+    return " | ".join(sorted(filter(None, (_cares_text(each.data) for each in found.answer))))
 
 
 def _cares_text(data: Any) -> str:  # pycares has one class per record type
@@ -220,7 +242,7 @@ def _cares_text(data: Any) -> str:  # pycares has one class per record type
     return str(data.cname) if isinstance(data, pycares.CNAMERecordData) else ""
 
 
-async def run_dnspython(port: int, in_flight: int, domains: int) -> tuple[float, Score]:
+async def run_dnspython(port: int, in_flight: int, domains: int) -> tuple[Spent, Score]:
     """dnspython's asynchronous resolver."""
     score = Score()
     resolver = dns.asyncresolver.Resolver(configure=False)
@@ -228,20 +250,23 @@ async def run_dnspython(port: int, in_flight: int, domains: int) -> tuple[float,
     resolver.port = port
     resolver.cache = None
 
-    async def one(name: str, rrtype: RRType) -> Told:
-        try:
-            found = await resolver.resolve(name + ".", rrtype.value, lifetime=10)
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return ""
-        except dns.exception.DNSException:
-            return LOST
-        return " | ".join(sorted(_dnspython_text(rdata) for rdata in found))
-
     async def ask(number: int) -> None:
-        told = await asyncio.gather(*(one(*question) for question in questions_of(number)))
-        score.count(number, told)
+        asked = (
+            resolver.resolve(name + ".", rrtype.value, lifetime=10)
+            for name, rrtype in questions_of(number)
+        )
+        score.kept.append((number, await asyncio.gather(*asked, return_exceptions=True)))
 
-    return await drive(ask, domains, max(1, in_flight // PER_DOMAIN)), score
+    spent = await drive(ask, domains, max(1, in_flight // PER_DOMAIN))
+    return spent, score.compare(_dnspython_told)
+
+
+def _dnspython_told(found: Any) -> Told:
+    if isinstance(found, dns.resolver.NXDOMAIN | dns.resolver.NoAnswer):
+        return ""
+    if isinstance(found, dns.exception.DNSException):
+        return LOST
+    return " | ".join(sorted(_dnspython_text(rdata) for rdata in found))
 
 
 def _dnspython_text(rdata: Any) -> str:  # dnspython has one class per record type
@@ -250,7 +275,7 @@ def _dnspython_text(rdata: Any) -> str:  # dnspython has one class per record ty
     return str(rdata).rstrip(".")
 
 
-Client = Callable[[int, int, int], Coroutine[Any, Any, tuple[float, Score]]]
+Client = Callable[[int, int, int], Coroutine[Any, Any, tuple[Spent, Score]]]
 #: row → client, event loop, in flight (surveys: domains at once), domains, domains with --quick
 CLIENTS: dict[str, tuple[Client, str, int, int, int]] = {
     "engine, 100 in flight": (run_engine, "uvloop", 100, 20_000, 6_000),
@@ -274,14 +299,12 @@ def run_row(name: str, port: int, *, quick: bool) -> list[Row]:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     domains = few if quick else domains
-    cpu = time.process_time()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
-        seconds, score = runner.run(client(port, in_flight, domains))
-    cpu = time.process_time() - cpu
+        spent, score = runner.run(client(port, in_flight, domains))
     return [
-        Row(name, "questions", score.asked / seconds, "1/s"),
-        Row(name, "domains", domains / seconds, "1/s"),
-        Row(name, "processor time per question", cpu / score.asked * 1e6, "us"),
+        Row(name, "questions", score.asked / spent.seconds, "1/s"),
+        Row(name, "domains", domains / spent.seconds, "1/s"),
+        Row(name, "processor time per question", spent.cpu / score.asked * 1e6, "us"),
         Row(name, "lost", score.lost, "questions"),
         Row(name, "wrong", score.wrong, "questions"),
     ]

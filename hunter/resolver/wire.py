@@ -420,9 +420,9 @@ def _absence(
     return None, 0
 
 
-def _has_extended_rcode(data: bytes, at: int, additionals: int) -> bool:
+def _has_extended_rcode(data: bytes, at: int, count: int) -> bool:
     """An OPT record whose TTL begins with more of the RCODE (RFC 6891 section 6.1.3): no NOERROR."""
-    for _ in range(additionals):
+    for _ in range(count):
         _owner, at = read_name(data, at)
         rtype, _class, ttl, length = _RR.unpack_from(data, at)
         if rtype == _OPT_TYPE:

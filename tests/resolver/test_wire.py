@@ -138,7 +138,7 @@ def test_caa_value_is_told_without_quotes(value: str) -> None:
     [
         (b"plain", "plain"),
         ("şirket".encode(), "şirket"),
-        (b"caf\xe9", "caf\\xe9"),
+        (b"a\xe9b", "a\\xe9b"),
         (b"a\0b", "a\\x00b"),
         (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),  # a lone surrogate, which PostgreSQL refuses
     ],
