@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+from hypothesis import settings
 
 from hunter.config import Config
 from hunter.local.nameserver import NameServer
 from hunter.resolver.engine import Engine, open_engine
 from hunter.resolver.servers import Tuning
+
+# a shared machine may stop for longer than hypothesis allows one example
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 QUICK = Tuning(timeouts_s=(0.15, 0.15, 0.15), tick_s=0.01, tcp_timeout_s=0.3, sockets_min=4)
 
