@@ -14,7 +14,8 @@ import msgspec
 from hunter.core.errors import InvalidInput, Unavailable
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web.views import BatchView, LeadItem
+from hunter.web.receipts import BatchView
+from hunter.web.views import LeadItem
 
 T = TypeVar("T")
 #: seconds between two looks at a job

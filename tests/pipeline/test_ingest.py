@@ -15,7 +15,7 @@ from hunter.ops.metrics import Metrics
 from hunter.pipeline import ingest
 from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
 from hunter.queue.hints import Hints, open_queue
-from hunter.store.database import Database, open_database
+from hunter.store.database import Database, Exhausted, open_database
 
 SETTINGS = Settings(caller="tests", source="fair", allow_test_names=True)
 
@@ -93,7 +93,7 @@ async def test_a_file_that_fails_on_the_way_leaves_no_job_and_says_so(
     db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
-        raise Unavailable("the database does not answer")
+        raise Exhausted("the database is out of disk or memory")
 
     monkeypatch.setattr("hunter.store.ingests.upsert_companies", away)
 
@@ -101,7 +101,7 @@ async def test_a_file_that_fails_on_the_way_leaves_no_job_and_says_so(
         await _ingest(db, hints, "site\nacme.com\n")
 
     row = await look.fetchrow("SELECT status, reason FROM ingest_batch")
-    assert tuple(row) == ("failed", "the database does not answer")
+    assert tuple(row) == ("failed", "the database is out of disk or memory")
     assert await look.fetchval("SELECT count(*) FROM scan_job") == 0
 
 
