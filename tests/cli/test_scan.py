@@ -138,7 +138,9 @@ async def test_when_nobody_answers_the_way_out_is_told(hunter: Hunter) -> None:
     ended = await hunter("scan", "kaya.test", "--dns", "127.0.0.1:1")
 
     assert ended.code == Exit.UNKNOWN
-    assert ended.err.endswith("no domain gave an answer; --dns IP[:PORT] names other name servers\n")
+    assert ended.err.endswith(
+        "no domain gave an answer; --dns IP[:PORT] names other name servers\n"
+    )
     assert "unknown" in ended.out
 
 
