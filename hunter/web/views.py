@@ -155,7 +155,8 @@ def result_view(result: Result) -> ResultView:
         display_name=result.domain,
         company_name=result.company_name,
         outcome=result.outcome,
-        failure=result.reason,
+        # one line is for callers; what follows it may quote the row
+        failure=result.reason.partition("\n")[0] if result.reason else None,
     )
 
 
@@ -175,7 +176,7 @@ def score_breakdown(lead: Lead) -> ScoreBreakdown:
 RESULT_COLUMNS = (
     "domain", "company_name", "priority", "segment", "score", "confidence", "provider",
     "mx_operator", "gateway", "tenant_state", "mail_state", "posture", "dmarc_policy", "products",
-    "reason", "outcome", "scanned_at",
+    "reason", "outcome", "failure", "scanned_at",
 )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def add_result(database: asyncpg.Connection[Any]) -> Callable[..., Awaitable[Non
             job_id,
             domain,
             outcome,
-            "the worker ran out of memory" if failed else None,
+            "the worker ran out of memory\nDETAIL: row of somebody" if failed else None,
             SCANNED_AT,
             None if failed else msgspec.json.encode(found).decode(),
         )

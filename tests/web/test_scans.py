@@ -315,6 +315,7 @@ async def test_results_stream_as_csv_in_which_no_cell_is_a_formula(
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
     assert [row["domain"] for row in rows] == ["acme.com", "beta.com", "gamma.com"]
     assert rows[0]["products"] == "'=SAP"
+    assert rows[1]["failure"] == "the worker ran out of memory"
     assert rows[2]["reason"].startswith("'=")
 
 
