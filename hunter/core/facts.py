@@ -12,14 +12,13 @@ import msgspec
 
 from hunter.core.judgement import Axis, Segment
 
-
 T = TypeVar("T")
 
 #: what rules may speak of, beside the facts named by product relations
 FACTS = frozenset(
     {
         # the answers themselves
-        "domain_missing", "null_mx", "free_mail", "unanswered", "mx_unanswered",
+        "domain_missing", "null_mx", "not_a_company", "unanswered", "mx_unanswered",
         # who receives the mail
         "parked", "defensive", "consumer", "government", "gateway", "regional",
         # where the mailboxes are: exactly one of these, or none while that is open
@@ -306,5 +305,3 @@ class Rules(msgspec.Struct, frozen=True):
     changes: tuple[ChangeRow, ...]
     #: days within which a new tenant signal means that a migration is under way
     migrating_days: int
-    #: domains of free mail services: never a company
-    free_mail: frozenset[str]

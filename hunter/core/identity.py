@@ -61,12 +61,20 @@ def guess(
     """
     shift = 0.0 if mx_suite else model.markets.get(market, 0.0)
     candidates = tuple(
-        _candidate(suite, model, mx_class, mx_suite, proved, silent, shift)
-        for suite in sorted({*proved, *silent, *([mx_suite] if mx_suite else [])})
+        _candidate(
+            suite,
+            model,
+            mx_class=mx_class,
+            mx_suite=mx_suite,
+            features=proved.get(suite, {}),
+            silent=silent.get(suite, ()),
+            shift=shift,
+        )
+        for suite in sorted(
+            {MICROSOFT, GOOGLE, *proved, *silent, *([mx_suite] if mx_suite else [])}
+        )
     )
-    best = max(candidates, key=lambda each: each.total, default=None)
-    if best is None:
-        return Guess(None, 1.0, 0.0, is_open=False, candidates=())
+    best = max(candidates, key=lambda each: each.total)
     chance = _share(best, candidates)
     if best.total > 0 and chance >= model.name_from:
         is_open = any(
@@ -81,17 +89,17 @@ def guess(
 def _candidate(
     suite: str,
     model: Identity,
+    *,
     mx_class: str,
     mx_suite: str | None,
-    proved: Mapping[str, Features],
-    silent: Mapping[str, Iterable[str]],
+    features: Features,
+    silent: Iterable[str],
     shift: float,
 ) -> Candidate:
     table: Suite = model.suites.get(suite, model.default)
     looks = mx_class if mx_suite is None else "suite" if suite == mx_suite else "other_suite"
-    features = proved.get(suite, {})
     weights = tuple((name, table.weight(name, looks)) for name in sorted(features))
-    missing = {name for name in silent.get(suite, ()) if name not in features}
+    missing = {name for name in silent if name not in features}
     return Candidate(
         suite=suite,
         total=table.prior[looks] + shift + sum(weight for _, weight in weights),

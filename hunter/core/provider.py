@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from hunter.core.answers import Answer, Depth, Outcome
-from hunter.core.facts import Kind, Provider, Role, Rules
-from hunter.core.judgement import MailHost
+from hunter.core.answers import Answer, Depth
+from hunter.core.facts import Kind, Role, Rules
+from hunter.core.judgement import Finding, MailHost
+from hunter.core.mx import Lookup, MxState, analyse_mx
 from hunter.core.suffixes import registrable_domain
 
 SELF_HOSTED = "self_hosted"
@@ -24,6 +25,7 @@ _MX_PROOF = re.compile(r"ms\d{6,10}\.msv1\.invalid")
 #: the mailboxes of a domain can be at operators of these kinds
 _MAILBOX_KINDS = frozenset({Kind.SUITE, Kind.HOSTING, Kind.REGIONAL_ISP, Kind.GOVERNMENT})
 _MAX_QUICK_SELECTORS = 3
+_NULL_WITH_OTHERS = "mx_null_mx_with_others"
 _MICROSOFT_SELECTORS = ("selector1", "selector2")
 
 
@@ -37,8 +39,7 @@ class Mail(msgspec.Struct, frozen=True):
     mailboxes: tuple[str, ...] = ()
     #: RFC 7505: the domain states that it takes no mail
     is_null: bool = False
-    #: codes of faults: null_mx_with_others, mx_is_ip, mx_is_localhost
-    faults: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     #: hosts that prove the domain to Microsoft, such as ms12345678.msv1.invalid
     proofs: tuple[str, ...] = ()
 
@@ -81,39 +82,29 @@ def operator_name(operator: str | None, rules: Rules) -> str | None:
     return operator.removeprefix(UNKNOWN)
 
 
-def read_mx(records: Iterable[str], domain: str, rules: Rules) -> Mail:
-    """MX records in presentation form, in any order, as one statement about who receives the mail."""
-    pairs = sorted(_pairs(records))
-    null = [host for _, host in pairs if host == "."]
-    proofs = tuple(host for _, host in pairs if _MX_PROOF.fullmatch(host))
-    routes = [(pref, host) for pref, host in pairs if host != "." and host not in proofs]
-    if null and not routes:
-        return Mail(hosts=(), operator=None, is_null=True, proofs=proofs)
-    hosts = tuple(MailHost(pref, host, operator_of(host, domain, rules)) for pref, host in routes)
-    faults = _faults(hosts, has_null=bool(null))
-    if null or (hosts and all(host.operator == BROKEN for host in hosts)):
-        return Mail(hosts=hosts, operator=BROKEN, faults=faults, proofs=proofs)
+def read_mx(answer: Answer, domain: str, rules: Rules, lookup: Lookup) -> Mail:
+    """An MX answer with records, in any order, as one statement about who receives the mail."""
+    found = analyse_mx(answer, lookup=lookup)
+    if found.state is MxState.NULL_MX:
+        return Mail(hosts=(), operator=None, is_null=True, findings=found.findings)
+    routes = [(group.preference, host) for group in found.groups for host in group.hosts]
+    proofs = tuple(host for _, host in routes if _MX_PROOF.fullmatch(host))
+    hosts = tuple(
+        MailHost(preference, host, operator_of(host, domain, rules))
+        for preference, host in routes
+        if host not in proofs
+    )
+    is_faulty = hosts and all(host.operator == BROKEN for host in hosts)
+    if is_faulty or any(each.code == _NULL_WITH_OTHERS for each in found.findings):
+        return Mail(hosts=hosts, operator=BROKEN, findings=found.findings, proofs=proofs)
     operator, mailboxes = _together(hosts, rules)
-    return Mail(hosts=hosts, operator=operator, mailboxes=mailboxes, faults=faults, proofs=proofs)
-
-
-def _pairs(records: Iterable[str]) -> list[tuple[int, str]]:
-    pairs = []
-    for record in records:
-        preference, _, host = record.partition(" ")
-        if preference.isdigit() and host:
-            pairs.append((int(preference), host))
-    return pairs
-
-
-def _faults(hosts: Sequence[MailHost], *, has_null: bool) -> tuple[str, ...]:
-    found = ["null_mx_with_others"] if has_null else []
-    bad = [host.host for host in hosts if host.operator == BROKEN]
-    if any(_IP_LITERAL.fullmatch(name) for name in bad):
-        found.append("mx_is_ip")
-    if any(not _IP_LITERAL.fullmatch(name) for name in bad):
-        found.append("mx_is_localhost")
-    return tuple(found)
+    return Mail(
+        hosts=hosts,
+        operator=operator,
+        mailboxes=mailboxes,
+        findings=found.findings,
+        proofs=proofs,
+    )
 
 
 def _together(hosts: Sequence[MailHost], rules: Rules) -> tuple[str | None, tuple[str, ...]]:
@@ -124,7 +115,7 @@ def _together(hosts: Sequence[MailHost], rules: Rules) -> tuple[str | None, tupl
     """
     usable = [host for host in hosts if host.operator != BROKEN]
     if not usable:
-        return None, ()
+        return None, ()  # only names that prove the domain to Microsoft
     mailboxes: dict[str, str] = {}
     for host in usable:
         row = rules.providers.get(host.operator)
@@ -144,28 +135,16 @@ def _together(hosts: Sequence[MailHost], rules: Rules) -> tuple[str | None, tupl
     return (SELF_HOSTED if SELF_HOSTED in first else first[0]), ()
 
 
-def is_local(row: Provider | None, operator: str | None) -> bool | None:
+def is_local(operator: str | None, rules: Rules) -> bool | None:
     """True when mail is self-hosted or at a provider at home in one country, None when not known."""
-    if operator is None or operator.startswith(UNKNOWN):
-        return None
     if operator == SELF_HOSTED:
         return True
+    row = rules.providers.get(operator or "")
     if row is None:
-        return False
+        return None
     if row.kind is Kind.SELF_HOSTED:
         return True
     return bool(row.country) and row.role in {Role.BASIC, Role.HOSTED_EXCHANGE}
-
-
-def mx_target(answer: Answer | None) -> str | None:
-    """Where an MX host that is a CNAME leads (a fault of RFC 2181 section 10.3, but seen)."""
-    if answer is None:
-        return None
-    if answer.chain:
-        return answer.chain[-1]
-    if answer.rrtype == "CNAME" and answer.outcome is Outcome.FOUND:
-        return answer.records[0]
-    return None
 
 
 def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str, ...]:

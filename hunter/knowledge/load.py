@@ -32,8 +32,8 @@ from hunter.core.facts import (
     Rules,
     Selector,
     SignalRow,
-    Suite,
     SuffixIndex,
+    Suite,
     TokenIndex,
     VerdictRow,
 )
@@ -48,7 +48,6 @@ FILES = (
     "identity",
     "rules",
     "events",
-    "free_mail",
 )
 
 _Row = TypeVar("_Row", bound="_Checked")
@@ -217,7 +216,7 @@ def build_knowledge(texts: Mapping[str, str]) -> Knowledge:
 def _parse(name: str, text: str) -> dict[str, Any]:
     try:
         # CSafeLoader is libyaml: ten times the speed of the Python one, the same safety
-        content = yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise Misconfigured(f"{name}.yaml: not YAML: {error}") from error
     if not isinstance(content, dict):
@@ -334,7 +333,6 @@ class _Builder:
             selectors=_selectors(providers, selectors),
             events=_events(events),
             identity=self._identity(),
-            free_mail=frozenset(_words(str(self._files["free_mail"].get("domains", "")))),
             **policy,
         )
         return Knowledge(version=version, rules=rules)
@@ -432,10 +430,9 @@ class _Builder:
                 patterns.append((self.regex(name, row, "txt", expression), meaning))
             elif len(token) < 3 or token != token.lower():
                 raise _fault(name, row, "txt", f"{token}: lower-case, three characters at least")
-            else:
-                # a signal says more than a product or a provider with the same token
-                if token not in literals or meaning[0] == "signal":
-                    literals[token] = meaning
+            # a signal says more than a product or a provider with the same token
+            elif token not in literals or meaning[0] == "signal":
+                literals[token] = meaning
         return TokenIndex(literals, patterns)
 
     def _signal(self, row: _Signal) -> SignalRow:
@@ -536,7 +533,7 @@ class _Builder:
             raise _fault("rules", "file", "axes", "wants fit and urgency, together at most 100")
         return caps
 
-    def _rule(self, row: _Rule, groups: dict[str, Group], known: set[str]) -> Rule:
+    def _rule(self, row: _Rule, groups: dict[str, Group], known: frozenset[str]) -> Rule:
         if row.group not in groups:
             raise _fault("rules", f"rules ({row.id})", "group", f"no group {row.group}")
         if not row.when:
@@ -546,7 +543,7 @@ class _Builder:
                 "rules", f"rules ({row.id})", "half_life", "days, for urgency and only there"
             )
         self._check_facts("rules", row.id, row.when, known)
-        self._check_sentence("rules", row.id, row.sentence, set())
+        self._check_sentence("rules", row.id, row.sentence, frozenset())
         return Rule(
             id=row.id,
             axis=row.axis,
@@ -557,12 +554,12 @@ class _Builder:
             half_life=row.half_life,
         )
 
-    def _check_facts(self, section: str, row: str, when: list[str], known: set[str]) -> None:
+    def _check_facts(self, section: str, row: str, when: list[str], known: frozenset[str]) -> None:
         for fact in when:
             if fact not in known:
                 raise _fault("rules", f"{section} ({row})", "when", f"no such fact: {fact}")
 
-    def _check_sentence(self, section: str, row: str, text: str, facts: set[str]) -> None:
+    def _check_sentence(self, section: str, row: str, text: str, facts: frozenset[str]) -> None:
         """Every word in braces must be one that judging can fill."""
         try:
             names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]

@@ -1,0 +1,57 @@
+"""What is known of a domain after a scan: new answers, and the last known ones where nobody answered."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from hunter.core.answers import Answer, Outcome, RRType, Survey
+
+#: an inherited answer older than this is dropped: nobody should sell on it any more
+KEEP_DAYS = 180
+#: random names asked to catch wildcards differ every time
+_PROBE = "hunter-"
+
+
+def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
+    """`current`, with the last known answer wherever this scan has none.
+
+    `observed_at` is when `previous` was observed (ISO 8601); an inherited answer carries it as
+    `stale_since`, or keeps the earlier one it has. Answers that `previous` had and this scan did
+    not ask for (another depth, other selectors) are inherited too. A domain that is gone
+    (NXDOMAIN without a CNAME, RFC 8020) inherits nothing.
+    """
+    if previous is None or previous.domain != current.domain or _is_gone(current):
+        return current
+    answers = dict(current.answers)
+    for question, old in previous.answers.items():
+        new = answers.get(question)
+        if new is not None and new.outcome.is_known:
+            continue
+        if not old.outcome.is_known or old.name.startswith(_PROBE):
+            continue
+        since = old.stale_since or observed_at
+        if _age(since, observed_at) <= KEEP_DAYS:
+            answers[question] = msgspec.structs.replace(old, stale_since=since)
+    if answers == current.answers:
+        return current
+    return msgspec.structs.replace(current, answers=answers)
+
+
+def _is_gone(survey: Survey) -> bool:
+    mx = survey.get(RRType.MX)
+    return mx is not None and mx.outcome is Outcome.NXDOMAIN and not mx.chain
+
+
+def _age(since: str, until: str) -> int:
+    """Whole days between two ISO 8601 instants; 0 when one of them is not an instant."""
+    try:
+        return (dt.datetime.fromisoformat(until) - dt.datetime.fromisoformat(since)).days
+    except (TypeError, ValueError):
+        return 0
+
+
+def is_stale(answer: Answer) -> bool:
+    """True when the answer comes from an earlier scan."""
+    return bool(answer.stale_since)

@@ -1,0 +1,47 @@
+"""Posture A to F: how well a domain protects its name in mail. A talking point, no score by itself."""
+
+from __future__ import annotations
+
+from hunter.core.answers import Answer
+from hunter.core.sender import DmarcView, SpfView
+
+#: applied DMARC policies that keep forged mail out of the inbox
+ENFORCED = frozenset({"reject", "quarantine"})
+_WEAK_ALL = frozenset({"", "?", "+"})
+
+
+def spf_gap(spf: SpfView, txt: Answer | None) -> str:
+    """What is wrong with the SPF record in words, "" when it protects or is not known."""
+    if txt is None or not txt.outcome.is_known:
+        return ""
+    if not spf.record:
+        return "there is none"
+    if spf.all == "+":
+        return "it allows everybody (+all)"
+    if spf.is_broken:
+        return "receivers must ignore it, because it is faulty"
+    if spf.all in _WEAK_ALL and not spf.redirect:
+        return "it ends without a decision"
+    return ""
+
+
+def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) -> str | None:
+    """A to F; None while SPF or DMARC is not known.
+
+    F: neither SPF nor DMARC, or SPF that allows everybody. E: one of the two. D: both, nothing
+    enforced, nobody watching (no reports) or SPF without effect. C: both, reports wanted, nothing
+    enforced. B: DMARC quarantine or reject with SPF that works. A: reject, and a DKIM key seen.
+    A DKIM key that was not found never costs: selectors cannot be listed.
+    """
+    if txt is None or not txt.outcome.is_known or dmarc.policy == "unknown":
+        return None
+    has_spf = bool(spf.record)
+    has_dmarc = dmarc.policy != "absent"
+    if spf.all == "+" or not (has_spf or has_dmarc):
+        return "F"
+    if not (has_spf and has_dmarc):
+        return "E"
+    works = not spf_gap(spf, txt)
+    if dmarc.policy in ENFORCED and works:
+        return "A" if dmarc.policy == "reject" and has_key else "B"
+    return "C" if works and (dmarc.has_reports or dmarc.policy in ENFORCED) else "D"

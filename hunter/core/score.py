@@ -1,0 +1,159 @@
+"""Points out of facts: every line with its sentence and its evidence, and the lines add up to the score."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from hunter.core.facts import PriorityRow, Rule, Rules, VerdictRow
+from hunter.core.judgement import Axis, Evidence, ScoreLine, Segment
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """Something proved about a company."""
+
+    evidence: tuple[Evidence, ...]
+    #: the fact's own subject: names of products, of a signal
+    what: str = ""
+    #: when it happened, or will
+    date: dt.date | None = None
+
+
+Facts = Mapping[str, Fact]
+#: what sentences say: provider, operator
+Names = Mapping[str, str]
+
+
+def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tuple[ScoreLine, ...]:
+    """Every rule that counts, as a line with whole points. The sum is the score: 0 to 100.
+
+    More facts never lower the sum, rules with negative points excepted: those are taken off at the
+    end and never below 0 of their axis.
+    """
+    worth = [(rule, _points(rule, facts, as_of)) for rule in rules.rules if holds(rule.when, facts)]
+    room = dict(rules.axis_caps)
+    left = {group.id: group.cap for group in rules.groups.values()}
+    counted: dict[str, int] = {}
+    for rule, wanted in _chosen(worth, rules):
+        points = min(wanted, room[rule.axis], left[rule.group])
+        room[rule.axis] -= points
+        left[rule.group] -= points
+        counted[rule.id] = points
+    for rule, points in worth:
+        if points < 0:
+            counted[rule.id] = max(points, room[rule.axis] - rules.axis_caps[rule.axis])
+            room[rule.axis] -= counted[rule.id]
+    return tuple(
+        _line(rule, counted[rule.id], facts, names, as_of)
+        for rule, _ in worth
+        if counted.get(rule.id)
+    )
+
+
+def holds(when: Iterable[str], facts: Facts) -> bool:
+    """True when all these facts are there."""
+    return all(name in facts for name in when)
+
+
+def _chosen(worth: list[tuple[Rule, int]], rules: Rules) -> list[tuple[Rule, int]]:
+    """Rules with points above 0, of groups that count only their best rule just that one."""
+    best: dict[str, int] = {}
+    for rule, points in worth:
+        best[rule.group] = max(points, best.get(rule.group, 0))
+    chosen = []
+    taken: set[str] = set()
+    for rule, points in worth:
+        if points <= 0:
+            continue
+        if rules.groups[rule.group].pick == "best":
+            if points < best[rule.group] or rule.group in taken:
+                continue
+            taken.add(rule.group)
+        chosen.append((rule, points))
+    return chosen
+
+
+def _points(rule: Rule, facts: Facts, as_of: dt.date) -> int:
+    """Points of a rule on a day: a dated one is worth half after each half-life, before and after."""
+    if not rule.half_life:
+        return rule.points
+    date = _date(rule, facts)
+    if date is None:
+        return 0
+    age = abs((as_of - date).days)
+    return round(rule.points * math.pow(0.5, age / rule.half_life))
+
+
+def _date(rule: Rule, facts: Facts) -> dt.date | None:
+    return next((facts[name].date for name in rule.when if facts[name].date is not None), None)
+
+
+def _line(rule: Rule, points: int, facts: Facts, names: Names, as_of: dt.date) -> ScoreLine:
+    evidence = tuple(dict.fromkeys(each for name in rule.when for each in facts[name].evidence))
+    return ScoreLine(rule.axis, rule.id, points, _sentence(rule, facts, names, as_of), evidence)
+
+
+def _sentence(rule: Rule, facts: Facts, names: Names, as_of: dt.date) -> str:
+    if "{" not in rule.sentence:
+        return rule.sentence
+    date = _date(rule, facts)
+    return capital(
+        rule.sentence.format(
+            **names,
+            what=next((facts[name].what for name in rule.when if facts[name].what), ""),
+            date=date.isoformat() if date else "",
+            days=abs((as_of - date).days) if date else "",
+        )
+    )
+
+
+def fill(sentence: str, facts: Facts, names: Names, as_of: dt.date) -> str:
+    """A sentence of the verdict table: {what_<fact>} and {days_<fact>} besides the names."""
+    if "{" not in sentence:
+        return sentence
+    words: dict[str, str] = dict(names)
+    for name, fact in facts.items():
+        words[f"what_{name}"] = fact.what
+        words[f"days_{name}"] = str(abs((as_of - fact.date).days)) if fact.date else ""
+    return capital(sentence.format(**words))
+
+
+def capital(sentence: str) -> str:
+    """The sentence with a capital letter, for those that begin with a name."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def total(lines: Iterable[ScoreLine], axis: Axis) -> int:
+    """Sum of the lines of one axis."""
+    return sum(line.points for line in lines if line.axis is axis)
+
+
+def verdict(facts: Facts, rules: Rules) -> VerdictRow:
+    """Segment and reason: the first row of the table whose facts hold."""
+    return next(row for row in rules.verdicts if holds(row.when, facts))
+
+
+def priority(
+    rows: Iterable[PriorityRow],
+    facts: Facts,
+    *,
+    segment: Segment,
+    score: int,
+    urgency: int,
+    confidence: float | None,
+) -> int:
+    """1 (call first) to 6 (none): the first row that fits. Without a number nothing is called first."""
+    sure = -1.0 if confidence is None else confidence
+    for row in rows:
+        if (
+            segment in row.segments
+            and score >= row.score_from
+            and urgency >= row.urgency_from
+            and sure < row.confidence_below
+            and (not row.any_of or any(name in facts for name in row.any_of))
+        ):
+            return row.priority
+    return 6

@@ -1,0 +1,105 @@
+"""SPF and DMARC as judging needs them: who may send, what is enforced, what is wrong."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hunter.core.answers import Answer, Depth, RRType, Survey
+from hunter.core.dmarc import Dmarc
+from hunter.core.dmarc_walk import DmarcState, discover
+from hunter.core.judgement import Evidence, Finding
+from hunter.core.spf import SpfState, has_macro, select_spf
+from hunter.core.spf_walk import walk_spf
+
+#: mechanisms whose value names a sender
+_NAMING = frozenset({"include", "a", "exists"})
+
+
+class SpfView(msgspec.Struct, frozen=True):
+    """The SPF of a domain, first level: what the company itself chose."""
+
+    #: the record, "" without one; the first in order when there are several
+    record: str = ""
+    #: (record, name) of every include:, a:, exists: and redirect= target without macros
+    targets: tuple[tuple[str, str], ...] = ()
+    #: addresses of ip4: and ip6:, as written
+    addresses: frozenset[str] = frozenset()
+    #: True when macros or a redirect to a name of no known provider hide who may send
+    is_hidden: bool = False
+    #: qualifier of `all`: "-", "~", "?" or "+"; "" without one
+    all: str = ""
+    #: True when receivers must ignore the record (RFC 7208 section 4.6)
+    is_broken: bool = False
+    #: target of redirect=, "" without one
+    redirect: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+class DmarcView(msgspec.Struct, frozen=True):
+    """The DMARC policy that holds for a domain."""
+
+    #: reject, quarantine, none, absent or unknown: what receivers apply
+    policy: str = "unknown"
+    #: True when aggregate reports are asked for
+    has_reports: bool = False
+    #: domains of the report addresses; local parts are never kept
+    report_domains: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def read_spf(survey: Survey) -> SpfView:
+    """The SPF among the TXT records of a domain; at full depth with the findings of the whole tree."""
+    txt = survey.get(RRType.TXT)
+    if txt is None or not txt.records:
+        return SpfView()
+    choice = select_spf(sorted(txt.records))
+    if not choice.records:
+        return SpfView(findings=choice.findings)
+    targets: list[tuple[str, str]] = []
+    addresses: set[str] = set()
+    is_hidden = False
+    for record in choice.records:
+        named = [term.value for term in record.mechanisms if term.name in _NAMING and term.value]
+        for value in [*named, record.redirect] if record.redirect else named:
+            if has_macro(value):
+                is_hidden = True
+            else:
+                targets.append((record.text, value.lower().rstrip(".")))
+        addresses.update(term.value for term in record.mechanisms if term.name.startswith("ip"))
+    findings = choice.findings + tuple(each for r in choice.records for each in r.findings)
+    if survey.depth is Depth.FULL:
+        findings += walk_spf(survey.domain, lambda name, kind: survey.lookup(kind, name)).findings
+    first = choice.records[0]
+    return SpfView(
+        record=first.text,
+        targets=tuple(targets),
+        addresses=frozenset(addresses),
+        is_hidden=is_hidden,
+        all=first.all or "",
+        is_broken=choice.state is SpfState.PERMERROR,
+        redirect=first.redirect or "",
+        findings=tuple(dict.fromkeys(findings)),
+    )
+
+
+def read_dmarc(survey: Survey) -> DmarcView:
+    """The policy that holds for the domain, its own or one found up the tree (RFC 9989)."""
+    own = survey.get(RRType.TXT, "_dmarc")
+    if own is None:
+        return DmarcView()
+    found = discover(survey.domain, lambda name, kind: survey.lookup(kind, name))
+    holder = survey.lookup(RRType.TXT, f"_dmarc.{found.policy_domain}") or own
+    evidence = (_evidence(holder, found.record),)
+    if found.state is DmarcState.UNKNOWN:
+        return DmarcView(evidence=evidence, findings=found.findings)
+    if found.record is None or found.effective is None:
+        return DmarcView("absent", evidence=evidence, findings=found.findings)
+    domains = tuple(dict.fromkeys(uri.domain for uri in found.record.rua if uri.domain))
+    return DmarcView(
+        found.effective.value, bool(found.record.rua), domains, evidence, found.findings
+    )
+
+
+def _evidence(answer: Answer, record: Dmarc | None) -> Evidence:
+    return Evidence(answer.question, answer.outcome.value, "" if record is None else record.text)

@@ -1,0 +1,398 @@
+"""A survey read once: signals in three states, traces of products, and what bears on the mailboxes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from hunter.core.answers import Answer, Outcome, RRType, Survey
+from hunter.core.dkim import SelectorState, read_selector
+from hunter.core.facts import Rules
+from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
+from hunter.core.judgement import Evidence, Finding, Signal, State
+from hunter.core.provider import Mail, family_of, read_mx
+from hunter.core.sender import SpfView, read_spf
+from hunter.core.suffixes import registrable_domain
+
+#: <label>._domainkey.<tenant>.onmicrosoft.com and <label>._domainkey.<tenant>.<part>.dkim.mail.microsoft
+_DKIM_TARGET = re.compile(
+    r"[a-z0-9]+-(?P<label>[a-z0-9-]+)\._domainkey\.(?P<tenant>[a-z0-9-]+)"
+    r"\.(?:onmicrosoft\.com|onmicrosoft\.us|partner\.onmschina\.cn|[a-z0-9-]+-v\d+\.dkim\.mail\.microsoft)"
+)
+_MX_LABEL = re.compile(r"(?P<label>[a-z0-9-]{1,63})\.(?:mail\.protection\.|[a-z0-9-]+-v\d+\.mx\.)")
+_DOMAINKEY = "._domainkey"
+#: a name nobody can have chosen: whatever answers there is a wildcard
+_PROBE = "hunter-"
+_NOT_ASKED = "not_asked"
+#: relations of products that prove a mailbox at Microsoft, or at Microsoft or Google
+_ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROSOFT, GOOGLE)}
+
+#: somebody published a key here, a good one or not
+_KEY_STATES = frozenset({SelectorState.VALID, SelectorState.INVALID, SelectorState.UNUSABLE})
+
+#: how a trace was left → what it proves
+PROVES = {
+    "txt": "account",
+    "spf": "active_sending",
+    "dkim": "active_sending",
+    "cname": "active_use",
+    "rua": "active_use",
+    "ns": "active_use",
+}
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A DKIM selector that answered."""
+
+    selector: str
+    #: True when verifiers can use the key
+    is_valid: bool
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+
+
+class Seen(msgspec.Struct):
+    """What a survey shows. Built by `read_survey`, then only read."""
+
+    survey: Survey
+    mx: Answer | None
+    mail: Mail | None
+    spf: SpfView
+    signals: dict[str, Signal]
+    #: suite → feature → proof
+    proved: dict[str, dict[str, tuple[Evidence, ...]]]
+    #: suite → features that a question without an answer could have proved
+    silent: dict[str, set[str]]
+    #: product → (how, proof)
+    traces: dict[str, list[tuple[str, Evidence]]]
+    keys: list[Key]
+    #: name servers
+    ns: tuple[str, ...]
+    tenant_name: str | None = None
+    #: domain that the Exchange Online label of the MX or DKIM record belongs to
+    eop_labels: tuple[tuple[str, Evidence], ...] = ()
+
+    def prove(self, suite: str, feature: str, proof: tuple[Evidence, ...]) -> None:
+        """Note that `proof` shows a feature of a suite."""
+        self.proved.setdefault(suite, {}).setdefault(feature, proof)
+
+    def doubt(self, suite: str, feature: str) -> None:
+        """Note that nobody answered whether a suite has a feature."""
+        self.silent.setdefault(suite, set()).add(feature)
+
+
+def proof(answer: Answer, record: str = "") -> Evidence:
+    """The answer as evidence, with the record that says it."""
+    return Evidence(answer.question, answer.outcome.value, record)
+
+
+def not_asked(survey: Survey, rrtype: RRType, label: str = "") -> Evidence:
+    """Evidence of a question that nobody asked."""
+    name = f"{label}.{survey.domain}" if label else survey.domain
+    return Evidence(f"{name} {rrtype}", _NOT_ASKED)
+
+
+def is_silent(answer: Answer | None) -> bool:
+    """True when a question was asked and nobody said yes or no."""
+    return answer is not None and not answer.outcome.is_known
+
+
+def signal_of(answer: Answer, record: str = "", value: str = "") -> Signal:
+    """Present with the record that shows it; else absent or unknown, as the answer says."""
+    state = State.ABSENT if answer.outcome.is_known else State.UNKNOWN
+    if record:
+        state = State.PRESENT
+    return Signal(state, value, (proof(answer, record),), answer.stale_since)
+
+
+def read_survey(survey: Survey, rules: Rules) -> Seen:
+    """Everything a survey shows, in an order that does not depend on the order of records."""
+    mx = survey.get(RRType.MX)
+    txt = survey.get(RRType.TXT)
+    mail = None
+    if mx is not None and mx.outcome is Outcome.FOUND:
+        mail = read_mx(mx, survey.domain, rules, lambda name, kind: survey.lookup(kind, name))
+    seen = Seen(
+        survey=survey,
+        mx=mx,
+        mail=mail,
+        spf=read_spf(survey),
+        signals={},
+        proved={},
+        silent={},
+        traces={},
+        keys=[],
+        ns=(),
+    )
+    _read_txt(seen, txt, rules)
+    _read_signals(seen, rules)
+    _read_names(seen, rules)
+    _read_mail(seen, rules)
+    _read_spf(seen, txt, rules)
+    _read_autodiscover(seen, rules)
+    _read_nameservers(seen, rules)
+    _weigh_signals(seen)
+    return seen
+
+
+def _trace(seen: Seen, product: str, how: str, evidence: Evidence) -> None:
+    seen.traces.setdefault(product, []).append((how, evidence))
+
+
+def _read_txt(seen: Seen, txt: Answer | None, rules: Rules) -> None:
+    """Tokens of the domain's own TXT records, trimmed and without case."""
+    if txt is None:
+        return
+    for record in sorted(txt.records):
+        text = record.strip().lower()
+        if text.startswith("v=spf1"):
+            continue
+        meaning = rules.tokens.find(text)
+        if meaning is None:
+            continue
+        kind, row = meaning
+        if kind == "signal":
+            seen.signals.setdefault(row, signal_of(txt, record, record.strip()))
+        elif kind == "product":
+            _trace(seen, row, "txt", proof(txt, record))
+
+
+def _read_signals(seen: Seen, rules: Rules) -> None:
+    """The signals of the table, from every question of theirs that was asked."""
+    for row in rules.signals.values():
+        if row.id in seen.signals:
+            continue
+        found: Signal | None = None
+        for rrtype, label in row.ask:
+            answer = seen.survey.get(RRType(rrtype), label)
+            if answer is None:
+                continue
+            record = ""
+            if row.targets is not None:
+                targets = (*_targets(answer),)
+                record = next((each for each in targets if row.targets.find(each)), "")
+            elif label:
+                index = rules.label_tokens[label]
+                record = next(
+                    (each for each in sorted(answer.records) if index.find(each.strip().lower())),
+                    "",
+                )
+            here = signal_of(answer, record, record)
+            if found is None or _outranks(here, found):
+                found = here
+        if found is not None:
+            seen.signals[row.id] = found
+
+
+def _outranks(new: Signal, old: Signal) -> bool:
+    """Present beats unknown beats absent: one silence leaves the whole signal open."""
+    rank = {State.PRESENT: 2, State.UNKNOWN: 1, State.ABSENT: 0}
+    return rank[new.state] > rank[old.state]
+
+
+def _targets(answer: Answer) -> Iterable[str]:
+    """Names that a CNAME or SRV answer leads to, in an order of their own."""
+    yield from answer.chain
+    if answer.rrtype is RRType.CNAME:
+        yield from sorted(answer.records)
+    elif answer.rrtype is RRType.SRV:
+        yield from sorted(record.rpartition(" ")[2] for record in answer.records)
+
+
+def _read_names(seen: Seen, rules: Rules) -> None:
+    """CNAME targets below the domain, DKIM selectors among them."""
+    suffix = "." + seen.survey.domain
+    key_suffix = _DOMAINKEY + suffix
+    below = sorted(
+        (each for each in seen.survey.answers.values() if each.name.endswith(suffix)),
+        key=lambda each: each.name,
+    )
+    probe = next((each for each in below if each.name.startswith(_PROBE)), None)
+    for answer in below:
+        if answer is probe:
+            continue
+        if probe is not None and _same_wildcard(answer, probe):
+            continue
+        is_key = answer.name.endswith(key_suffix)
+        for target in _targets(answer):
+            product = rules.product_cname.find(target)
+            if product is not None:
+                _trace(seen, product, "dkim" if is_key else "cname", proof(answer, target))
+        if is_key:
+            _read_key(seen, answer, answer.name.removesuffix(key_suffix), rules)
+
+
+def _same_wildcard(answer: Answer, probe: Answer) -> bool:
+    """True when a name answers just as a name nobody can have chosen does."""
+    found = {*_targets(answer), *answer.records}
+    return bool(found) and found == {*_targets(probe), *probe.records}
+
+
+def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
+    row = rules.selectors.get(selector)
+    found = read_selector(answer, seen.survey.domain)
+    operator = family_of(row.operator, rules) if row is not None else ""
+    if not answer.outcome.is_known and not answer.chain:
+        if operator in rules.providers:
+            seen.doubt(operator, "dkim")
+        return
+    targets = tuple(_targets(answer))
+    text = next(iter(sorted(answer.records)), "") if answer.rrtype is RRType.TXT else ""
+    if found.state not in {SelectorState.NOT_FOUND, SelectorState.UNKNOWN}:
+        is_valid = found.state is SelectorState.VALID
+        evidence = proof(answer, text or found.target)
+        seen.keys.append(Key(selector, is_valid, evidence, found.findings))
+    for target in targets:
+        owner = rules.dkim.find(target)
+        if owner is not None:
+            seen.prove(family_of(owner, rules), "dkim", (proof(answer, target),))
+        match = _DKIM_TARGET.fullmatch(target)
+        if match is not None:
+            seen.tenant_name = seen.tenant_name or match["tenant"]
+            seen.eop_labels += ((match["label"], proof(answer, target)),)
+    # a TXT key names nobody, unless the selector is called after its operator: google, zoho
+    if (
+        found.state in _KEY_STATES
+        and not targets
+        and operator
+        and operator.startswith(selector.rstrip("0123456789"))
+    ):
+        seen.prove(operator, "dkim", (proof(answer, text),))
+
+
+def _read_mail(seen: Seen, rules: Rules) -> None:
+    """Signals and features of the MX records."""
+    mx = seen.mx
+    if mx is None:
+        return
+    hosts = seen.mail.hosts if seen.mail is not None else ()
+    microsoft = [host.host for host in hosts if family_of(host.operator, rules) == MICROSOFT]
+    seen.signals["mx_microsoft"] = signal_of(mx, *_record_of(mx, microsoft))
+    proofs = seen.mail.proofs if seen.mail is not None else ()
+    seen.signals["mx_proof"] = signal_of(mx, *_record_of(mx, proofs))
+    for name in microsoft:
+        match = _MX_LABEL.match(name)
+        if match is not None:
+            seen.eop_labels += ((match["label"], proof(mx, _record_of(mx, [name])[0])),)
+    for host in hosts:
+        if host.operator in rules.providers:
+            continue
+        answer = seen.survey.lookup(RRType.A, host.host)
+        if answer is not None and answer.chain:
+            owner = rules.mx.find(answer.chain[-1])
+            if owner is not None:
+                seen.prove(family_of(owner, rules), "mx_target", (proof(answer, answer.chain[-1]),))
+
+
+def _record_of(mx: Answer, hosts: Iterable[str]) -> tuple[str, str]:
+    """The MX record of the first of these hosts, and the host; empty when there is none."""
+    for host in hosts:
+        for record in sorted(mx.records):
+            if record.endswith(" " + host):
+                return record, host
+    return "", ""
+
+
+def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
+    """Who may send for the domain: first level, the company's own choice."""
+    if txt is None:
+        return
+    spf = seen.spf
+    names: dict[str, str] = {}
+    for record, target in spf.targets:
+        owner = rules.spf.find(target)
+        if owner is not None:
+            family = family_of(owner, rules)
+            names.setdefault(family, record)
+            seen.prove(family, "spf", (proof(txt, record),))
+        product = rules.product_spf.find(target)
+        if product is not None:
+            _trace(seen, product, "spf", proof(txt, record))
+    for name, suite in (("spf_microsoft", MICROSOFT), ("spf_google", GOOGLE)):
+        record = names.get(suite, "")
+        if not record and spf.is_hidden and txt.outcome.is_known:
+            # macros and redirects hide who sends: neither a yes nor a no
+            seen.signals[name] = Signal(State.UNKNOWN, "", (proof(txt, spf.record),))
+        else:
+            seen.signals[name] = signal_of(txt, record, record)
+    if not txt.outcome.is_known:
+        for suite in (MICROSOFT, GOOGLE):
+            seen.doubt(suite, "spf")
+        seen.doubt(MICROSOFT, "addon")
+        seen.doubt(GOOGLE, "account")
+        seen.doubt(EXCHANGE, "federation")
+
+
+def _read_autodiscover(seen: Seen, rules: Rules) -> None:
+    """What autodiscover says of suites other than Microsoft's cloud: another suite, an own Exchange."""
+    survey = seen.survey
+    cname = survey.get(RRType.CNAME, "autodiscover")
+    if cname is None:
+        return
+    for target in _targets(cname):
+        owner = rules.autodiscover.find(target)
+        if owner is not None:
+            seen.prove(family_of(owner, rules), "autodiscover", (proof(cname, target),))
+    if is_silent(cname):
+        seen.doubt(MICROSOFT, "autodiscover")
+        seen.doubt(EXCHANGE, "autodiscover")
+    address = survey.get(RRType.A, "autodiscover")
+    if address is None:
+        return
+    if is_silent(address):
+        seen.doubt(EXCHANGE, "autodiscover")
+    own = next((each for each in sorted(address.records) if each in seen.spf.addresses), "")
+    seen.signals["autodiscover_own"] = signal_of(address, own, own)
+    if own:
+        seen.prove(EXCHANGE, "autodiscover", (proof(address, own),))
+
+
+def _read_nameservers(seen: Seen, rules: Rules) -> None:
+    """Name servers: a signal of their own, the traces of cloud products, and the DNS host."""
+    answer = seen.survey.get(RRType.NS)
+    if answer is None:
+        return
+    seen.ns = tuple(sorted(answer.records))
+    owners = sorted({dns_host(each, rules) for each in seen.ns})
+    seen.signals["ns"] = signal_of(answer, seen.ns[0] if seen.ns else "", " ".join(owners))
+    for host in seen.ns:
+        product = rules.product_ns.find(host)
+        if product is None:
+            match = rules.product_ns_pattern.search(host)
+            if match is not None and match.lastindex is not None:
+                product = rules.product_ns_pattern_ids[match.lastindex - 1]
+        if product is not None:
+            _trace(seen, product, "ns", proof(answer, host))
+
+
+def dns_host(host: str, rules: Rules) -> str:
+    """Who runs a name server: table id, else its registrable domain."""
+    return rules.ns.find(host) or registrable_domain(host) or host
+
+
+def _weigh_signals(seen: Seen) -> None:
+    """Turn table signals and add-on products into features of the identity model."""
+    signals = seen.signals
+    for name, suite, feature in (
+        ("autodiscover_microsoft", MICROSOFT, "autodiscover"),
+        ("google_account", GOOGLE, "account"),
+        ("exchange_federation", EXCHANGE, "federation"),
+    ):
+        signal = signals.get(name)
+        if signal is not None and signal.state is State.PRESENT:
+            seen.prove(suite, feature, signal.evidence)
+        elif signal is not None and signal.state is State.UNKNOWN:
+            seen.doubt(suite, feature)
+    for name, suite in (("dkim_microsoft", MICROSOFT), ("dkim_google", GOOGLE)):
+        found = seen.proved.get(suite, {}).get("dkim")
+        if found is not None:
+            signals[name] = Signal(State.PRESENT, found[0].record, found)
+
+
+def mark_addons(seen: Seen, rules: Rules) -> None:
+    """Signature and security add-ons prove a mailbox at Microsoft or Google."""
+    for product, traces in seen.traces.items():
+        for suite in _ADDONS.get(rules.products[product].relation, ()):
+            seen.prove(suite, "addon", (traces[0][1],))
