@@ -6,10 +6,11 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from hunter.core.answers import RRType
 from hunter.core.judgement import Axis, Segment
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class SignalRow(msgspec.Struct, frozen=True):
 
     id: str
     #: (record type, label below the domain; "" is the domain itself)
-    ask: tuple[tuple[str, str], ...]
+    ask: tuple[tuple[RRType, str], ...]
     #: True when the record alone proves a Microsoft tenant
     tenant: bool
     #: half a sentence for people
@@ -218,6 +219,46 @@ class Suite(msgspec.Struct, frozen=True):
         return table.get(mx_class, table["default"])
 
 
+class Conditional(Protocol):
+    """A row that holds when all its facts do."""
+
+    @property
+    def when(self) -> tuple[str, ...]:
+        """Names of facts."""
+
+
+C = TypeVar("C", bound=Conditional)
+
+
+class FactTable(Generic[C]):
+    """Rows by the first of their facts, so that only rows with a chance are looked at."""
+
+    __slots__ = ("_always", "_by_fact", "rows")
+
+    def __init__(self, rows: Iterable[C]) -> None:
+        self.rows = tuple(rows)
+        self._always = [(place, row) for place, row in enumerate(self.rows) if not row.when]
+        self._by_fact: dict[str, list[tuple[int, C]]] = {}
+        for place, row in enumerate(self.rows):
+            if row.when:
+                self._by_fact.setdefault(row.when[0], []).append((place, row))
+
+    def holding(self, facts: Mapping[str, object]) -> list[C]:
+        """Rows whose facts are all there, in the order of the table."""
+        found = list(self._always)
+        for name in facts:
+            for each in self._by_fact.get(name, ()):
+                when = each[1].when
+                if len(when) == 1 or all(fact in facts for fact in when):
+                    found.append(each)
+        found.sort(key=_place)
+        return [row for _, row in found]
+
+
+def _place(pair: tuple[int, object]) -> int:
+    return pair[0]
+
+
 class Identity(msgspec.Struct, frozen=True):
     """The identity model."""
 
@@ -297,11 +338,11 @@ class Rules(msgspec.Struct, frozen=True):
     identity: Identity
     #: product relation → fact
     relations: dict[str, str]
-    rules: tuple[Rule, ...]
+    rules: FactTable[Rule]
     groups: dict[str, Group]
     axis_caps: dict[Axis, int]
-    verdicts: tuple[VerdictRow, ...]
+    verdicts: FactTable[VerdictRow]
     priorities: tuple[PriorityRow, ...]
-    changes: tuple[ChangeRow, ...]
+    changes: FactTable[ChangeRow]
     #: days within which a new tenant signal means that a migration is under way
     migrating_days: int

@@ -677,11 +677,7 @@ def _would_change(
             found.append(
                 f"Without {_FEATURES[feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
             )
-    found += [
-        fill(row.sentence, facts, names, as_of)
-        for row in rules.changes
-        if all(name in facts for name in row.when)
-    ]
+    found += [fill(row.sentence, facts, names, as_of) for row in rules.changes.holding(facts)]
     return tuple(found)
 
 

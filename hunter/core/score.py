@@ -33,7 +33,7 @@ def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tup
     More facts never lower the sum, rules with negative points excepted: those are taken off at the
     end and never below 0 of their axis.
     """
-    worth = [(rule, _points(rule, facts, as_of)) for rule in rules.rules if holds(rule.when, facts)]
+    worth = [(rule, _points(rule, facts, as_of)) for rule in rules.rules.holding(facts)]
     room = dict(rules.axis_caps)
     left = {group.id: group.cap for group in rules.groups.values()}
     counted: dict[str, int] = {}
@@ -51,11 +51,6 @@ def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tup
         for rule, _ in worth
         if counted.get(rule.id)
     )
-
-
-def holds(when: Iterable[str], facts: Facts) -> bool:
-    """True when all these facts are there."""
-    return all(name in facts for name in when)
 
 
 def _chosen(worth: list[tuple[Rule, int]], rules: Rules) -> list[tuple[Rule, int]]:
@@ -133,7 +128,7 @@ def total(lines: Iterable[ScoreLine], axis: Axis) -> int:
 
 def verdict(facts: Facts, rules: Rules) -> VerdictRow:
     """Segment and reason: the first row of the table whose facts hold."""
-    return next(row for row in rules.verdicts if holds(row.when, facts))
+    return rules.verdicts.holding(facts)[0]
 
 
 def priority(

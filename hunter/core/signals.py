@@ -166,7 +166,7 @@ def _read_signals(seen: Seen, rules: Rules) -> None:
             continue
         found: Signal | None = None
         for rrtype, label in row.ask:
-            answer = seen.survey.get(RRType(rrtype), label)
+            answer = seen.survey.get(rrtype, label)
             if answer is None:
                 continue
             record = ""

@@ -13,13 +13,14 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import yaml
 
-from hunter.core.answers import Depth
+from hunter.core.answers import Depth, RRType
 from hunter.core.errors import Misconfigured
 from hunter.core.facts import (
     FACTS,
     WORDS,
     ChangeRow,
     Event,
+    FactTable,
     Group,
     Identity,
     Kind,
@@ -516,11 +517,11 @@ class _Builder:
         return {
             "relations": relations,
             "groups": groups,
-            "rules": rules,
+            "rules": FactTable(rules),
             "axis_caps": self._caps(top.get("axes")),
-            "verdicts": tuple(verdicts),
+            "verdicts": FactTable(verdicts),
             "priorities": tuple(priorities),
-            "changes": tuple(changes),
+            "changes": FactTable(changes),
             "migrating_days": days,
         }
 
@@ -577,11 +578,11 @@ FIXED = frozenset(
 )
 
 
-def _asks(row: _Signal) -> tuple[tuple[str, str], ...]:
+def _asks(row: _Signal) -> tuple[tuple[RRType, str], ...]:
     pairs = []
     for ask in row.ask:
         rrtype, _, label = ask.partition(" ")
-        pairs.append((rrtype, "" if label == "@" else label))
+        pairs.append((RRType(rrtype), "" if label == "@" else label))
     return tuple(pairs)
 
 

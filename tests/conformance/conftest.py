@@ -30,6 +30,19 @@ def conformance_file() -> Callable[[str], str]:
     return read
 
 
+@pytest.fixture(scope="session")
+def conformance_bytes() -> Callable[[str], bytes]:
+    """The bytes of one file of the folder."""
+
+    def read(relative: str) -> bytes:
+        path = FOLDER / relative
+        if not path.exists():
+            pytest.skip(ABSENT)
+        return path.read_bytes()
+
+    return read
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test with a `case` argument every case of its `CASES[test name]` (file, key).
 
