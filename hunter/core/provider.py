@@ -27,6 +27,7 @@ _MAILBOX_KINDS = frozenset({Kind.SUITE, Kind.HOSTING, Kind.REGIONAL_ISP, Kind.GO
 _MAX_QUICK_SELECTORS = 3
 _NULL_WITH_OTHERS = "mx_null_mx_with_others"
 _MICROSOFT_SELECTORS = ("selector1", "selector2")
+_GOOGLE_SELECTOR = "google"
 
 
 class Mail(msgspec.Struct, frozen=True):
@@ -152,7 +153,7 @@ def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str
 
     `hosts` are names that hint at an operator: MX hosts, and at full depth SPF include targets
     and what autodiscover points to. Quick depth gives at most three: the operator's own, and
-    Microsoft's behind a filter or an operator that is in no table, the first of them where a
+    Microsoft's behind a filter (with Google's) or an operator that is in no table, the first of them where a
     hosting company has none of its own (a tenant already set up shows there). Full depth gives tier 0 and
     the selectors of tier 1 and 2 of every operator hinted at.
     """
@@ -161,8 +162,10 @@ def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str
     known = [row for row in rules.selectors.values() if row.operator in operators]
     known.sort(key=lambda row: row.tier)
     chosen = [row.name for row in known]
-    if Kind.GATEWAY in kinds or not operators:
-        chosen = [*_MICROSOFT_SELECTORS, *chosen]
+    if Kind.GATEWAY in kinds:
+        chosen = [*_MICROSOFT_SELECTORS, _GOOGLE_SELECTOR, *chosen]
+    elif not operators:
+        chosen = [*_MICROSOFT_SELECTORS]
     elif not chosen:
         chosen = [_MICROSOFT_SELECTORS[0]]
     if depth is Depth.FULL:

@@ -189,7 +189,7 @@ def test_local_means_self_hosted_or_a_regional_hosting_company(
 @pytest.mark.parametrize(
     ("host", "selectors"),
     [
-        ("eu-smtp-inbound-1.mimecast.com", ("selector1", "selector2", "mimecast20190104")),
+        ("eu-smtp-inbound-1.mimecast.com", ("selector1", "selector2", "google")),
         ("mail.contoso.com.tr", ("selector1", "selector2")),
         ("a.mail.protection.outlook.com", ("selector1", "selector2")),
         ("mx-in01.natrohost.com", ("selector1",)),
