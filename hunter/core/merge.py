@@ -6,7 +6,7 @@ import datetime as dt
 
 import msgspec
 
-from hunter.core.answers import Answer, Outcome, RRType, Survey
+from hunter.core.answers import Outcome, RRType, Survey
 
 #: an inherited answer older than this is dropped: nobody should sell on it any more
 KEEP_DAYS = 180
@@ -50,8 +50,3 @@ def _age(since: str, until: str) -> int:
         return (dt.datetime.fromisoformat(until) - dt.datetime.fromisoformat(since)).days
     except (TypeError, ValueError):
         return 0
-
-
-def is_stale(answer: Answer) -> bool:
-    """True when the answer comes from an earlier scan."""
-    return bool(answer.stale_since)

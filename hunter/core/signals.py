@@ -288,11 +288,14 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
 
 def _record_of(mx: Answer, hosts: Iterable[str]) -> tuple[str, str]:
     """The MX record of the first of these hosts, and the host; empty when there is none."""
-    for host in hosts:
-        for record in sorted(mx.records):
-            if record.endswith(" " + host):
-                return record, host
-    return "", ""
+    host = next(iter(hosts), "")
+    records = (each for each in sorted(mx.records) if host and _exchange(each) == host)
+    return next(records, ""), host
+
+
+def _exchange(record: str) -> str:
+    """The host of an MX record, as `hunter.core.mx` reads it."""
+    return record.strip().rpartition(" ")[2].lower().removesuffix(".")
 
 
 def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:

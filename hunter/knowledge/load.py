@@ -310,6 +310,7 @@ class _Builder:
         version = self._version()
         patterns = [(row.mx_regex, row.id) for row in providers if row.mx_regex]
         ns_patterns = [(row.ns_regex, row.id) for row in products if row.ns_regex]
+        signal_rows = {row.id: self._signal(row) for row in signals}
         apex, labels = self._tokens(providers, products, signals)
         rules = Rules(
             version=version,
@@ -328,7 +329,7 @@ class _Builder:
             product_ns=self._product_index(products, ("ns",)),
             product_ns_pattern=self._pattern("products", "ns_regex", ns_patterns),
             product_ns_pattern_ids=tuple(row for _, row in ns_patterns),
-            signals={row.id: self._signal(row) for row in signals},
+            signals=signal_rows,
             tokens=apex,
             label_tokens=labels,
             selectors=_selectors(providers, selectors),
@@ -414,10 +415,9 @@ class _Builder:
         at_labels: dict[str, list[tuple[str, str, str, Meaning]]] = {}
         for row in signals:
             for token in row.txt:
-                for rrtype, label in _asks(row):
-                    if rrtype == "TXT":
-                        rows = found if not label else at_labels.setdefault(label, [])
-                        rows.append(("signals", row.id, token, ("signal", row.id)))
+                for _, label in _asks(row):
+                    rows = found if not label else at_labels.setdefault(label, [])
+                    rows.append(("signals", row.id, token, ("signal", row.id)))
         return self._token_index(found), {
             label: self._token_index(rows) for label, rows in at_labels.items()
         }
@@ -442,6 +442,8 @@ class _Builder:
                 raise _fault("signals", row.id, "ask", f"{ask}: wants 'CNAME label', 'TXT @'")
         if bool(row.targets) == bool(row.txt):
             raise _fault("signals", row.id, "targets", "either targets or txt")
+        if any(ask.startswith("TXT ") == bool(row.targets) for ask in row.ask):
+            raise _fault("signals", row.id, "ask", "TXT has txt, CNAME and SRV have targets")
         targets = SuffixIndex(dict.fromkeys(_words(row.targets), True)) if row.targets else None
         return SignalRow(
             id=row.id, ask=_asks(row), tenant=row.tenant, says=row.says, targets=targets
@@ -483,7 +485,7 @@ class _Builder:
         groups = {
             row.id: Group(row.id, row.cap, row.pick) for row in self.rows("rules", "groups", _Group)
         }
-        relations = msgspec.convert(top.get("relations", {}), dict[str, str])
+        relations = self._relations(top.get("relations"))
         known = FACTS | set(relations.values())
         rules = tuple(self._rule(row, groups, known) for row in self.rows("rules", "rules", _Rule))
         verdicts = []
@@ -524,6 +526,12 @@ class _Builder:
             "changes": FactTable(changes),
             "migrating_days": days,
         }
+
+    def _relations(self, raw: object) -> dict[str, str]:
+        try:
+            return msgspec.convert(raw, dict[str, str])
+        except msgspec.ValidationError as error:
+            raise _fault("rules", "file", "relations", str(error)) from error
 
     def _caps(self, raw: object) -> dict[Axis, int]:
         try:
