@@ -32,6 +32,9 @@ _ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROS
 #: somebody published a key here, a good one or not
 _KEY_STATES = frozenset({SelectorState.VALID, SelectorState.INVALID, SelectorState.UNUSABLE})
 
+#: a selector this long that begins its operator's id is called after it
+_NAME_LENGTH = 4
+
 #: how a trace was left → what it proves
 PROVES = {
     "txt": "account",
@@ -253,12 +256,9 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
             seen.tenant_name = seen.tenant_name or match["tenant"]
             seen.eop_labels += ((match["label"], proof(answer, target)),)
     # a TXT key names nobody, unless the selector is called after its operator: google, zoho
-    if (
-        found.state in _KEY_STATES
-        and not targets
-        and operator
-        and operator.startswith(selector.rstrip("0123456789"))
-    ):
+    word = selector.rstrip("0123456789")
+    is_named = len(word) >= _NAME_LENGTH and operator.startswith(word)
+    if found.state in _KEY_STATES and not targets and is_named and operator in rules.providers:
         seen.prove(operator, "dkim", (proof(answer, text),))
 
 

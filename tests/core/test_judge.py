@@ -365,6 +365,21 @@ def test_key_without_a_row_in_the_table_is_a_key_all_the_same(judged: Any) -> No
     assert (found.dkim.state, found.dkim.value) == (State.PRESENT, "made-up")
 
 
+KEY = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def test_key_at_a_selector_called_after_its_operator_names_it(judged: Any) -> None:
+    zone = {"MX": FILTER_MX, "TXT": ["v=spf1 include:_spf.google.com ~all"]}
+    named = judged({**zone, "TXT google._domainkey": [KEY]})
+    assert (named.provider, named.tenant_state) == ("google_workspace", "no_microsoft")
+    assert named.signals["dkim_google"].state is State.PRESENT
+
+
+@pytest.mark.parametrize("selector", ["s1", "1522905413783", "selector1", "mail"])
+def test_key_at_any_other_selector_names_nobody(judged: Any, selector: str) -> None:
+    assert judged({"MX": FILTER_MX, f"TXT {selector}._domainkey": [KEY]}).provider is None
+
+
 def test_old_host_names_of_microsoft_have_no_label(judged: Any) -> None:
     found = judged({"MX": ["10 mail.contoso.frontbridge.com"]})
     assert found.provider == "microsoft365"
