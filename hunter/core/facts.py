@@ -10,7 +10,6 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from hunter.core.answers import RRType
 from hunter.core.judgement import Axis, Segment
 
 T = TypeVar("T")
@@ -128,8 +127,9 @@ class SignalRow(msgspec.Struct, frozen=True):
     """One Microsoft 365 or posture signal of the table."""
 
     id: str
-    #: (record type, label below the domain; "" is the domain itself)
-    ask: tuple[tuple[RRType, str], ...]
+    #: label below the domain ("" is the domain itself), and how the question begins and ends in
+    #: the keys of a survey: "autodiscover." and " CNAME"
+    ask: tuple[tuple[str, str, str], ...]
     #: True when the record alone proves a Microsoft tenant
     tenant: bool
     #: half a sentence for people

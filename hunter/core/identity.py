@@ -18,7 +18,7 @@ EXCHANGE = "onprem_exchange"
 Features = Mapping[str, tuple[Evidence, ...]]
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """One suite with the log-odds that speak for it."""
 
     suite: str
@@ -30,7 +30,7 @@ class Candidate(msgspec.Struct, frozen=True):
     weights: tuple[tuple[str, float], ...] = ()
 
 
-class Guess(msgspec.Struct, frozen=True):
+class Guess(msgspec.Struct, frozen=True, gc=False):
     """The model's answer."""
 
     #: suite id; None when the MX operator itself, or nobody visible, is likelier

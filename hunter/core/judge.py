@@ -61,7 +61,7 @@ _FEATURES = {
 }
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """Where the mailboxes are, as far as it shows."""
 
     mail_state: str

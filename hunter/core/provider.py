@@ -30,7 +30,7 @@ _MICROSOFT_SELECTORS = ("selector1", "selector2")
 _GOOGLE_SELECTOR = "google"
 
 
-class Mail(msgspec.Struct, frozen=True):
+class Mail(msgspec.Struct, frozen=True, gc=False):
     """What the MX records say together."""
 
     hosts: tuple[MailHost, ...]

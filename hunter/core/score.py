@@ -12,7 +12,7 @@ from hunter.core.facts import PriorityRow, Rule, Rules, VerdictRow
 from hunter.core.judgement import Axis, Evidence, ScoreLine, Segment
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """Something proved about a company."""
 
     evidence: tuple[Evidence, ...]
@@ -87,7 +87,9 @@ def _date(rule: Rule, facts: Facts) -> dt.date | None:
 
 
 def _line(rule: Rule, points: int, facts: Facts, names: Names, as_of: dt.date) -> ScoreLine:
-    evidence = tuple(dict.fromkeys(each for name in rule.when for each in facts[name].evidence))
+    evidence = facts[rule.when[0]].evidence
+    for name in rule.when[1:]:
+        evidence = tuple(dict.fromkeys((*evidence, *facts[name].evidence)))
     return ScoreLine(rule.axis, rule.id, points, _sentence(rule, facts, names, as_of), evidence)
 
 

@@ -15,7 +15,7 @@ from hunter.core.spf_walk import walk_spf
 _NAMING = frozenset({"include", "a", "exists"})
 
 
-class SpfView(msgspec.Struct, frozen=True):
+class SpfView(msgspec.Struct, frozen=True, gc=False):
     """The SPF of a domain, first level: what the company itself chose."""
 
     #: the record, "" without one; the first in order when there are several
@@ -35,7 +35,7 @@ class SpfView(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-class DmarcView(msgspec.Struct, frozen=True):
+class DmarcView(msgspec.Struct, frozen=True, gc=False):
     """The DMARC policy that holds for a domain."""
 
     #: reject, quarantine, none, absent or unknown: what receivers apply

@@ -46,7 +46,7 @@ PROVES = {
 }
 
 
-class Key(msgspec.Struct, frozen=True):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """A DKIM selector that answered."""
 
     selector: str
@@ -88,7 +88,7 @@ class Seen(msgspec.Struct):
 
 def proof(answer: Answer, record: str = "") -> Evidence:
     """The answer as evidence, with the record that says it."""
-    return Evidence(answer.question, answer.outcome.value, record)
+    return Evidence(f"{answer.name} {answer.rrtype}", str(answer.outcome), record)
 
 
 def not_asked(survey: Survey, rrtype: RRType, label: str = "") -> Evidence:
@@ -164,18 +164,18 @@ def _read_txt(seen: Seen, txt: Answer | None, rules: Rules) -> None:
 
 def _read_signals(seen: Seen, rules: Rules) -> None:
     """The signals of the table, from every question of theirs that was asked."""
+    answers, domain = seen.survey.answers, seen.survey.domain
     for row in rules.signals.values():
         if row.id in seen.signals:
             continue
         found: Signal | None = None
-        for rrtype, label in row.ask:
-            answer = seen.survey.get(rrtype, label)
+        for label, before, after in row.ask:
+            answer = answers.get(before + domain + after)
             if answer is None:
                 continue
             record = ""
             if row.targets is not None:
-                targets = (*_targets(answer),)
-                record = next((each for each in targets if row.targets.find(each)), "")
+                record = next((each for each in _targets(answer) if row.targets.find(each)), "")
             elif label:
                 index = rules.label_tokens[label]
                 record = next(

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import yaml
 
-from hunter.core.answers import Depth, RRType
+from hunter.core.answers import Depth
 from hunter.core.errors import Misconfigured
 from hunter.core.facts import (
     FACTS,
@@ -446,7 +446,13 @@ class _Builder:
             raise _fault("signals", row.id, "ask", "TXT has txt, CNAME and SRV have targets")
         targets = SuffixIndex(dict.fromkeys(_words(row.targets), True)) if row.targets else None
         return SignalRow(
-            id=row.id, ask=_asks(row), tenant=row.tenant, says=row.says, targets=targets
+            id=row.id,
+            ask=tuple(
+                (label, f"{label}." if label else "", f" {rrtype}") for rrtype, label in _asks(row)
+            ),
+            tenant=row.tenant,
+            says=row.says,
+            targets=targets,
         )
 
     def _identity(self) -> Identity:
@@ -586,11 +592,11 @@ FIXED = frozenset(
 )
 
 
-def _asks(row: _Signal) -> tuple[tuple[RRType, str], ...]:
+def _asks(row: _Signal) -> tuple[tuple[str, str], ...]:
     pairs = []
     for ask in row.ask:
         rrtype, _, label = ask.partition(" ")
-        pairs.append((RRType(rrtype), "" if label == "@" else label))
+        pairs.append((rrtype, "" if label == "@" else label))
     return tuple(pairs)
 
 
