@@ -42,6 +42,7 @@ _PLACEMENT = {
 }
 #: an operator that no public data confirms is a hint
 _UNVERIFIED = 0.5
+_CALL_FIRST = 1
 #: this many business products make a company that buys software
 _BREADTH = 5
 #: relations that say nothing about buying software
@@ -115,6 +116,8 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
         urgency=urgency,
         confidence=place.confidence,
     )
+    if rank == _CALL_FIRST:
+        reason = f"{reason} Call first."
     txt = survey.get(RRType.TXT)
     return Judgement(
         domain=survey.domain,

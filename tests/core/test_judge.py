@@ -600,7 +600,8 @@ def test_no_line_without_evidence_and_the_lines_add_up(
     assert found.score == sum(line.points for line in found.lines) == found.fit + found.urgency
     assert all(line.evidence for line in found.lines)
     assert "{" not in found.reason
-    assert found.reason.endswith((".", "pitch."))
+    assert found.reason.endswith(".")
+    assert found.reason.endswith("Call first.") is (found.priority == 1)
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 2**16))
