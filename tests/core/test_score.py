@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,3 +210,14 @@ def test_all_pairs_across_groups_are_monotone() -> None:
     alone = {name: points(name) for name in FACTS}
     for one, other in itertools.combinations([n for n in FACTS if n not in COSTLY], 2):
         assert points(one, other) >= max(alone[one], alone[other])
+
+
+def test_rule_of_two_facts_rests_on_the_evidence_of_both() -> None:
+    rule = Rule("both", Axis.FIT, "company", 2, ("gateway", "regional"), "{what} counts.")
+    rules = msgspec.structs.replace(RULES, rules=FactTable([rule]))
+    other = (Evidence("contoso.com TXT", "found", "x"),)
+    proved = {"gateway": Fact(PROOF), "regional": Fact(PROOF + other, "natro")}
+    (line,) = score_lines(proved, rules, NAMES, AS_OF)
+    assert line.evidence == PROOF + other
+    assert line.reason == "Natro counts."
+    assert score_lines({"gateway": Fact(PROOF)}, rules, NAMES, AS_OF) == ()
