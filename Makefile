@@ -7,7 +7,7 @@ DATA ?= .local
 PYTEST ?= $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check lint types imports cover fmt bench bench-dns bench-pipeline demo lock chart clean
+.PHONY: help run test test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,10 @@ imports: $(VENV)/.dev ## Import contracts of docs/ARCHITECTURE.md
 cover: $(VENV)/.dev ## Branch coverage of the core, which must be complete
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest tests/core tests/knowledge -q && $(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='hunter/core/*' --fail-under=100
+
+docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.md, the settings table
+	@$(BIN)/python tests/docs/test_architecture.py
+	@$(BIN)/hunter config --markdown > docs/configuration.md
 
 check: lint types imports cover test ## Everything CI checks
 

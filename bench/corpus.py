@@ -1,0 +1,173 @@
+"""The main job on real rows: a labelled corpus served as zones, ingested as CSV, scanned, ranked.
+
+`python bench/corpus.py ROWS.json.gz`: rows `{domain, mx, spf?, provider, signals?}`; what `signals`
+tells of autodiscover, DKIM and verification records is served too. The file stays outside the
+repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from harness import Row, Running, running_hunter, write_results
+
+_CNAME = re.compile(r"CNAME → (\S+)$")
+_DKIM = re.compile(r"DKIM (\S+) CNAME → (\S+)$")
+
+
+def zone_of(rows: list[dict[str, Any]]) -> str:
+    """Zone text of the corpus: what each row says was seen, and nothing else."""
+    lines: dict[str, None] = {}
+    for row in rows:
+        domain = row["domain"]
+        lines[f"{domain}. SOA ns.{domain}. hostmaster.{domain}. 1 7200 900 1209600 300"] = None
+        lines[f"{domain}. NS ns.{domain}."] = None
+        for preference, host in enumerate(row.get("mx", ()), 1):
+            lines[f"{domain}. MX {preference}0 {host}."] = None
+        texts = [row["spf"]] if row.get("spf") else []
+        for signal in row.get("signals", ()):
+            found = _CNAME.search(signal)
+            dkim = _DKIM.search(signal)
+            if signal == "txt_verification: TXT verification matches ms365":
+                texts.append("MS=ms12345678")
+            elif dkim:
+                lines[f"{dkim[1]}. CNAME {dkim[2]}."] = None
+            elif found and signal.startswith("autodiscover"):
+                lines[f"autodiscover.{domain}. CNAME {found[1].rstrip('.')}."] = None
+        for text in texts:
+            lines[f"{domain}. TXT {_quoted(text)}"] = None
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    parts = [text[i : i + 200] for i in range(0, len(text), 200)]
+    return " ".join('"' + p.replace("\\", "\\\\").replace('"', '\\"') + '"' for p in parts)
+
+
+def company_list(rows: list[dict[str, Any]]) -> bytes:
+    """The corpus as a company list: a Turkish header, semicolons, e-mails and web sites mixed."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";")
+    writer.writerow(["Firma Adı", "Web Sitesi", "E-posta"])
+    for number, row in enumerate(rows):
+        domain = row["domain"]
+        site = f"https://www.{domain}/kontakt" if number % 3 else ""
+        writer.writerow([f"Gemeinde {domain}", site, f"gemeinde@{domain}"])
+    return text.getvalue().encode()
+
+
+async def ranked(hunter: Running) -> list[dict[str, Any]]:
+    """Every lead, in the order a salesperson sees them."""
+    leads: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = await hunter.get(
+            "/api/v1/leads", limit="200", **({"cursor": cursor} if cursor else {})
+        )
+        leads += page["items"]
+        cursor = page["next_cursor"] or ""
+        if not cursor:
+            return leads
+
+
+async def run(path: Path) -> int:
+    """Serve, ingest, scan, rank; print what came out and what it cost."""
+    rows = json.loads(gzip.decompress(path.read_bytes()))
+    with tempfile.TemporaryDirectory() as folder:
+        zone = Path(folder) / "corpus.zone"
+        zone.write_text(zone_of(rows))
+        async with running_hunter(zone) as hunter:
+            begin = time.perf_counter()
+            form = aiohttp.FormData()
+            form.add_field(
+                "file", company_list(rows), filename="gemeinden.csv", content_type="text/csv"
+            )
+            async with hunter.http.post(hunter.url + "/api/v1/ingest/csv", data=form) as answer:
+                batch = await answer.json()
+                if answer.status != 202:
+                    print(batch, file=sys.stderr)
+                    return 1
+            accepted_s = time.perf_counter() - begin
+            progress = await hunter.finished(batch["job_id"], timeout_s=120)
+            total_s = time.perf_counter() - begin
+            leads = await ranked(hunter)
+            memory = hunter.memory()
+    report(rows, batch, progress, leads)
+    figures = [
+        Row("corpus", "rows", len(rows), "rows"),
+        Row("corpus", "domains", progress["total"], "domains"),
+        Row("corpus", "accept", round(accepted_s, 3), "s"),
+        Row("corpus", "accept_to_last_result", round(total_s, 3), "s"),
+        Row("corpus", "throughput", round(progress["total"] / total_s, 1), "domains/s"),
+        *[Row(kind, "memory", round(size, 1), "MiB") for kind, size in sorted(memory.items())],
+        *accuracy(rows, leads),
+    ]
+    for row in figures:
+        print(f"{row.row:28} {row.metric:24} {row.value:>12} {row.unit}")
+    print(f"written: {write_results('corpus', figures)}")
+    return 0
+
+
+def accuracy(rows: list[dict[str, Any]], leads: list[dict[str, Any]]) -> list[Row]:
+    """How often the corpus' label and Hunter agree about Microsoft mailboxes."""
+    said = {
+        lead["domain"]: str(lead["provider"] or "").startswith("microsoft365") for lead in leads
+    }
+    groups: dict[str, list[bool]] = {"visible": [], "hidden": [], "negative": []}
+    for row in {r["domain"]: r for r in rows}.values():
+        name = row["domain"]
+        if name not in said:
+            continue
+        by_mx = any(
+            h.rstrip(".").endswith((".mail.protection.outlook.com", ".mx.microsoft"))
+            for h in row.get("mx", ())
+        )
+        kind = "negative" if row["provider"] != "microsoft" else "visible" if by_mx else "hidden"
+        groups[kind].append(said[name])
+    return [
+        Row(
+            f"microsoft_{kind}",
+            "called_microsoft",
+            round(sum(found) / len(found), 4),
+            f"of {len(found)}",
+        )
+        for kind, found in groups.items()
+        if found
+    ]
+
+
+def report(
+    rows: list[dict[str, Any]],
+    batch: dict[str, Any],
+    progress: dict[str, Any],
+    leads: list[dict[str, Any]],
+) -> None:
+    """The outcome in words a person reads."""
+    print(
+        f"{len(rows)} rows: {batch['accepted']} companies accepted, {batch['rejected_count']} rows refused"
+    )
+    print({k: progress[k] for k in ("total", "succeeded", "failed", "unknown")})
+    for field in ("segment", "priority", "provider", "tenant_state"):
+        print(field, dict(Counter(str(lead[field]) for lead in leads).most_common(12)))
+    print("The first five to call:")
+    for lead in leads[:5]:
+        print(f"  P{lead['priority']} {lead['score']:3} {lead['domain']:32} {lead['reason']}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", type=Path)
+    sys.exit(asyncio.run(run(parser.parse_args().rows)))

@@ -1,0 +1,162 @@
+"""A whole Hunter for measuring: name server, PostgreSQL, Valkey, API and worker, each its own process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from hunter.local.servers import free_port
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure: `metric` of `row` is `value` in `unit`."""
+
+    row: str
+    metric: str
+    value: float
+    unit: str
+
+
+def write_results(name: str, rows: list[Row]) -> Path:
+    """Keep the figures as bench/results/NAME.json: a list of {row, metric, value, unit}."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(
+        json.dumps(
+            [{"row": r.row, "metric": r.metric, "value": r.value, "unit": r.unit} for r in rows],
+            indent=1,
+        )
+    )
+    return path
+
+
+@dataclass(slots=True)
+class Running:
+    """A running Hunter and how to talk to it."""
+
+    http: aiohttp.ClientSession
+    url: str
+    worker_url: str
+    pid: int
+    name_server_pid: int
+
+    async def get(self, path: str, **params: str) -> Any:
+        """GET, decoded; raises on anything but 2xx."""
+        async with self.http.get(self.url + path, params=params) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def finished(self, job: str, *, timeout_s: float) -> dict[str, Any]:
+        """The job's progress once it has completed."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                progress: dict[str, Any] = await self.get(f"/api/v1/scan/bulk/{job}")
+                if progress["status"] in {"completed", "cancelled"}:
+                    return progress
+                await asyncio.sleep(0.1)
+
+    def memory(self) -> dict[str, float]:
+        """Resident MiB of every process below `hunter up`, by what it is; peak for our own."""
+        sizes: dict[str, float] = {}
+        for pid in _descendants(self.pid):
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            kind = _kind(command)
+            field = "VmHWM:" if kind in {"api", "worker"} else "RssAnon:"
+            line = next((text for text in status.splitlines() if text.startswith(field)), None)
+            if kind and line:
+                sizes[kind] = sizes.get(kind, 0.0) + int(line.split()[1]) / 1024
+        return sizes
+
+
+def _kind(command: str) -> str:
+    for mark, kind in (
+        (" serve", "api"),
+        (" work", "worker"),
+        ("postgres", "postgres"),
+        ("valkey", "valkey"),
+    ):
+        if mark in command:
+            return kind
+    return ""
+
+
+def _descendants(pid: int) -> list[int]:
+    found, queue = [], [pid]
+    while queue:
+        current = queue.pop()
+        found.append(current)
+        with contextlib.suppress(OSError):
+            for children in Path(f"/proc/{current}/task").glob("*/children"):
+                queue += [int(child) for child in children.read_text().split()]
+    return found
+
+
+@contextlib.asynccontextmanager
+async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
+    """`hunter up` on free ports and an empty folder, asking a name server that serves `zone`."""
+    with tempfile.TemporaryDirectory(prefix="hunter-bench-") as folder:
+        Path(folder).chmod(0o755)
+        port, worker_port = free_port(), free_port()
+        name_server = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hunter.local.nameserver", "--zone", str(zone),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        up: asyncio.subprocess.Process | None = None
+        try:
+            assert name_server.stdout
+            told = (await name_server.stdout.readline()).decode().strip()
+            if not told.startswith("listening on "):
+                raise RuntimeError("the name server did not start")
+            env = {k: v for k, v in os.environ.items() if not k.startswith("HUNTER_")} | {
+                "HUNTER_DATA_DIR": folder,
+                "HUNTER_PORT": str(port),
+                "HUNTER_WORKER_PORT": str(worker_port),
+                "HUNTER_DNS_SERVERS": told.removeprefix("listening on "),
+                "HUNTER_LOG_LEVEL": "warning",
+                **settings,
+            }
+            up = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "hunter", "up", env=env, stdout=asyncio.subprocess.DEVNULL
+            )
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as http:
+                url = f"http://127.0.0.1:{port}"
+                await _ready(http, url, up)
+                await _ready(http, f"http://127.0.0.1:{worker_port}", up)
+                yield Running(http, url, f"http://127.0.0.1:{worker_port}", up.pid, name_server.pid)
+        finally:
+            for child in (up, name_server):
+                if child is not None and child.returncode is None:
+                    child.send_signal(signal.SIGTERM)
+                    await child.wait()
+
+
+async def _ready(http: aiohttp.ClientSession, url: str, up: asyncio.subprocess.Process) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if up.returncode is not None:
+            raise RuntimeError(f"`hunter up` ended with code {up.returncode}")
+        with contextlib.suppress(aiohttp.ClientError):
+            async with http.get(url + "/healthz/ready") as answer:
+                if answer.status == 200:
+                    return
+        await asyncio.sleep(0.05)
+    raise RuntimeError(f"{url} did not become ready")
