@@ -45,7 +45,7 @@ async def measure(hunter: Running, names: list[str], depth: str) -> list[Row]:
     ]
 
 
-async def run(sizes: list[int], depth: str) -> None:
+async def run(sizes: list[int], depth: str, settings: dict[str, str]) -> None:
     """Every size against the same zones; a fresh Hunter for each, so that leads are new."""
     companies = list(generate(max(sizes)))
     figures: list[Row] = []
@@ -53,7 +53,7 @@ async def run(sizes: list[int], depth: str) -> None:
         zone = Path(folder) / "bench.zone"
         zone.write_text(zone_text(companies))
         for size in sizes:
-            async with running_hunter(zone, HUNTER_ALLOW_TEST_NAMES="true") as hunter:
+            async with running_hunter(zone, HUNTER_ALLOW_TEST_NAMES="true", **settings) as hunter:
                 rows = await measure(hunter, [c.domain for c in companies[:size]], depth)
             for row in rows:
                 print(f"{row.row:24} {row.metric:24} {row.value:>12} {row.unit}", flush=True)
@@ -65,5 +65,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,20000")
     parser.add_argument("--depth", default="quick", choices=["quick", "full"])
+    parser.add_argument("--set", action="append", default=[], metavar="HUNTER_NAME=VALUE")
     options = parser.parse_args()
-    asyncio.run(run([int(size) for size in options.sizes.split(",")], options.depth))
+    chosen = dict(pair.split("=", 1) for pair in options.set)
+    asyncio.run(run([int(size) for size in options.sizes.split(",")], options.depth, chosen))

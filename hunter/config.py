@@ -173,7 +173,9 @@ class Config:
     body_max_bytes: int = _setting(
         64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)
     )
-    worker_slots: int = _setting(8, "Bulk chunks a worker process works on at once.", _whole(1, 64))
+    worker_slots: int = _setting(
+        24, "Bulk chunks a worker process works on at once.", _whole(1, 64)
+    )
     interactive_slots: int = _setting(
         16, "Interactive chunks a worker process works on at once, beside the bulk.", _whole(1, 256)
     )

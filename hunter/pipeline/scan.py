@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -38,7 +39,12 @@ _SLICE_S: Final = 0.008
 #: a commit is tried again until the lease would be long gone
 _COMMIT_DEADLINE_S: Final = 60.0
 _CLAIM_DEADLINE_S: Final = 5.0
+#: so many domains without one reply among them are the name server's silence, not theirs
+_ENOUGH_TO_TELL: Final = 20
 _REASON_CHARS: Final = 300
+#: Bulk chunks judged and committed at once. The processor takes them one after the other anyhow;
+#: more at once only hold their verdicts in memory, some 6 MiB a chunk of 200.
+_COMMITS_AT_ONCE: Final = 2
 
 #: what a survey ended with: the answers, or why Hunter has none
 Seen: TypeAlias = "Survey | str"
@@ -87,6 +93,7 @@ class Scanner:
         self._knowledge = knowledge
         self._metrics = metrics
         self._lease_s = lease_s
+        self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
     async def look_at(self, chunk_id: int, lane: str) -> bool:
         """Claim a chunk and work on it to the end; False when it was not to be had."""
@@ -111,6 +118,8 @@ class Scanner:
     async def _take(
         self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
     ) -> bool:
+        if lane == "bulk" and not self._engine.usable:
+            return False  # nobody can be asked; the hint will come again
         try:
             claimed = await self._db.transact(
                 claim, deadline_s=_CLAIM_DEADLINE_S, reserved=lane == "interactive"
@@ -143,7 +152,13 @@ class Scanner:
 
     async def survey_all(self, claim: Claim) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
-        return await asyncio.gather(*(self._survey_one(claim, name) for name in claim.domains))
+        heard = self._engine.heard
+        seen = await asyncio.gather(*(self._survey_one(claim, name) for name in claim.domains))
+        is_deaf = self._engine.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
+        if claim.lane == "bulk" and (is_deaf or not self._engine.usable):
+            # The resolver's trouble is not the domains': nothing of it may be written.
+            raise Unavailable("no name server answers")
+        return seen
 
     async def _survey_one(self, claim: Claim, domain: str) -> Seen:
         try:
@@ -172,16 +187,17 @@ class Scanner:
             await self._count(conn, claim, written)
             return written
 
-        reserved = claim.lane == "interactive"
-        try:
-            verdicts = await self._db.transact(
-                work, deadline_s=_COMMIT_DEADLINE_S, reserved=reserved
-            )
-        except BadData:
-            log.warning("chunk written row by row")
-            verdicts = await self._db.transact(
-                one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=reserved
-            )
+        interactive = claim.lane == "interactive"
+        async with nullcontext() if interactive else self._turns:
+            try:
+                verdicts = await self._db.transact(
+                    work, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
+                )
+            except BadData:
+                log.warning("chunk written row by row")
+                verdicts = await self._db.transact(
+                    one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
+                )
         failed = sum(verdict.result.outcome == ScanStatus.FAILED for verdict in verdicts)
         self._metrics.domains_scanned_total.add({}, len(verdicts))
         self._metrics.domains_scanned_failed_total.add({}, failed)

@@ -97,6 +97,11 @@ class Engine:
         return any(not server.is_open for server in self._servers)
 
     @property
+    def heard(self) -> int:
+        """Replies so far, from any server, whatever they said."""
+        return sum(server.answers for server in self._servers)
+
+    @property
     def servers(self) -> list[Server]:
         """The name servers and what is known about them."""
         return self._servers

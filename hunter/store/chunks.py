@@ -281,7 +281,7 @@ async def give_back(conn: Connection, held: Mapping[int, int]) -> int:
 _POSTPONE: Final[LiteralString] = """
     UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL,
         failures = failures + $3::smallint, reason = $4,
-        not_before = now() + make_interval(secs => least(60, power(2, failures))::float8)
+        not_before = now() + make_interval(secs => least(60, power(2, least(failures, 6)))::float8)
     WHERE id = $1 AND epoch = $2 AND state = 'leased'
 """
 

@@ -181,7 +181,17 @@ def _raise_translated(error: asyncpg.PostgresError) -> None:
     if code in _RETRYABLE or code.startswith("08"):
         raise Unavailable("the database is busy or restarting") from error
     if code.startswith("22") or code == "23514":
-        raise BadData(f"{type(error).__name__}: {error}") from error
+        # never str(error): its DETAIL quotes the whole row, company name included
+        raise BadData(_told(error)) from error
+
+
+def _told(error: asyncpg.PostgresError) -> str:
+    constraint = getattr(error, "constraint_name", None)
+    return f"{type(error).__name__}: {constraint or str(error).splitlines()[0]}"
+
+
+async def _leave_as_it_is(_conn: object) -> None:
+    """Nothing sets session state, so a returned connection needs no RESET ALL and its round trip."""
 
 
 @asynccontextmanager
@@ -195,6 +205,7 @@ async def open_database(config: Config) -> AsyncIterator[Database]:
         command_timeout=_COMMAND_TIMEOUT_S,
         server_settings=SERVER_SETTINGS,
         max_inactive_connection_lifetime=300,
+        reset=_leave_as_it_is,
     )
     try:
         yield Database(pool, config.db_pool_size, config.db_timeout_s)

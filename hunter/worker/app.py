@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Final
 
 import structlog
@@ -72,6 +73,10 @@ async def _work(
     health: Health,
     stop: asyncio.Event,
 ) -> None:
+    # What is loaded by now stays: no collection needs to walk over rules and tables again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     heartbeat = Heartbeat(db, scanner, config)
     dispatcher = Dispatcher(db, hints, metrics, config)
     slots = {"interactive": config.interactive_slots, "bulk": config.worker_slots}

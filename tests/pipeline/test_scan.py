@@ -306,11 +306,36 @@ async def test_a_chunk_that_fails_is_put_back_with_the_reason(db: Database, run:
     assert tuple(row) == ("ready", 1, "chunk: RuntimeError: bug", True)
 
 
+async def test_while_no_name_server_answers_chunks_go_back_and_nothing_is_written(
+    db: Database, hints: Hints
+) -> None:
+    lines = [Line(number, f"n{number}.example") for number in range(1, 41)]
+    accepted = await accept_scan(
+        db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True
+    )
+    nobody = Config(dns_servers=(("127.0.0.1", 1),))
+    async with open_engine(nobody) as engine:
+        scanner = Scanner(
+            db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20
+        )
+        assert await scanner.take_next("bulk")
+
+    async with db.acquire() as conn:
+        row = await conn.fetchrow("SELECT state, losses, failures, reason FROM scan_chunk")
+        leads = await conn.fetchval("SELECT count(*) FROM lead")
+    assert tuple(row or ()) == ("ready", 0, 0, "chunk: Unavailable: no name server answers")
+    assert await _results(db, UUID(accepted.job_id)) == {}
+    assert leads == 0
+
+
 async def test_a_domain_that_cannot_be_surveyed_fails_alone(
     db: Database, hints: Hints, engine: Engine
 ) -> None:
     class Deaf(Engine):
         """Breaks when asked about b.example."""
+
+        usable = True
+        heard = 0
 
         async def ask(self, questions: Any, **settings: Any) -> Any:
             if any(name == "b.example" for name, _ in questions):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from hunter.config import Config
 from hunter.core.answers import Depth, Outcome, RRType
 from hunter.local.nameserver import NameServer
-from hunter.resolver.engine import Engine
+from hunter.resolver.engine import Engine, open_engine
 from hunter.resolver.survey import include_targets, mx_hosts, survey
 
 ZONE = """
@@ -156,6 +157,30 @@ async def test_what_was_not_answered_is_unknown_and_never_absent(
         outcome
     }
     assert found.answers["contoso.com TXT"].outcome is Outcome.FOUND
+
+
+async def test_a_silent_domain_is_not_asked_for_selectors_as_well(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(ZONE + ";! .contoso.com timeout\n")
+
+    found = await survey(engine, "contoso.com", Depth.QUICK, Hints())
+
+    assert {answer.outcome for answer in found.answers.values()} == {Outcome.TIMEOUT}
+    assert len(found.answers) == 6
+
+
+async def test_a_slow_mx_is_asked_again_beside_everything_else(name_server: NameServer) -> None:
+    name_server.load(ZONE + ";! contoso.com MX drop-first=2\n")
+    settings = Config(dns_servers=(name_server.address,))
+    async with open_engine(settings) as patient:
+        found = await survey(patient, "contoso.com", Depth.QUICK, Hints())
+
+    mx = found.get(RRType.MX)
+    assert mx is not None
+    assert mx.outcome is Outcome.FOUND
+    assert len(found.answers) == 8
+    assert name_server.queries["contoso.com MX"] == 3
 
 
 async def test_dmarc_parents_are_asked_up_to_the_top(
