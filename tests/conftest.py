@@ -19,6 +19,9 @@ import redis.asyncio
 
 from hunter.config import Config, Secret
 from hunter.local.servers import embedded
+from hunter.queue.hints import Hints, open_queue
+from hunter.store.database import Database, open_database
+from hunter.store.migrate import migrate_up
 
 for _name in [name for name in os.environ if name.startswith("HUNTER_")]:
     del os.environ[_name]
@@ -75,8 +78,6 @@ def _with_database(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 async def template(servers: Config) -> str:
     """A migrated database that others are copied from."""
-    from hunter.store.migrate import migrate_up
-
     await _execute(servers.database_url, f"CREATE DATABASE {_TEMPLATE}")
     await asyncio.to_thread(migrate_up, _with_database(servers.database_url, _TEMPLATE))
     return _TEMPLATE
@@ -135,3 +136,17 @@ def config(database_url: str, redis_url: str, tmp_path: Path) -> Config:
         hint_stale_s=1.0,
         dispatch_interval_s=0.1,
     )
+
+
+@pytest.fixture
+async def db(config: Config) -> AsyncIterator[Database]:
+    """A pool over the test's own migrated database."""
+    async with open_database(config) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hints(config: Config) -> AsyncIterator[Hints]:
+    """Hints over the run's Valkey."""
+    async with open_queue(config) as opened:
+        yield opened

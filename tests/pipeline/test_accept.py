@@ -9,25 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from hunter.config import Config
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, InvalidDomain, InvalidInput, LimitExceeded, NotFound
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
-from hunter.queue.hints import Hints, open_queue
+from hunter.queue.hints import Hints
 from hunter.store import jobs
-from hunter.store.database import Database, open_database
-
-
-@pytest.fixture
-async def db(config: Config) -> AsyncIterator[Database]:
-    async with open_database(config) as database:
-        yield database
-
-
-@pytest.fixture
-async def hints(config: Config) -> AsyncIterator[Hints]:
-    async with open_queue(config) as queue:
-        yield queue
+from hunter.store.database import Database
 
 
 def _lines(*names: str) -> list[Line]:

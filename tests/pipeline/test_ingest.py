@@ -9,27 +9,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from hunter.config import Config
 from hunter.core.errors import InvalidDomain, InvalidInput, Unavailable
 from hunter.ops.metrics import Metrics
 from hunter.pipeline import ingest
 from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
-from hunter.queue.hints import Hints, open_queue
-from hunter.store.database import Database, Exhausted, open_database
+from hunter.queue.hints import Hints
+from hunter.store.database import Database, Exhausted
 
 SETTINGS = Settings(caller="tests", source="fair", allow_test_names=True)
-
-
-@pytest.fixture
-async def db(config: Config) -> AsyncIterator[Database]:
-    async with open_database(config) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hints(config: Config) -> AsyncIterator[Hints]:
-    async with open_queue(config) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Line, accept_scan
 from hunter.pipeline.scan import Scanner
-from hunter.queue.hints import Hints, open_queue
+from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine, open_engine
 from hunter.resolver.servers import Tuning
 from hunter.store import completion, jobs, leads, results
-from hunter.store.database import Connection, Database, open_database
+from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import Standing
 from hunter.store.results import Result
@@ -39,18 +39,6 @@ QUICK = Tuning(timeouts_s=(0.1, 0.1, 0.1), tick_s=0.01, tcp_timeout_s=0.3, socke
 async def name_server() -> AsyncIterator[NameServer]:
     async with NameServer(ZONE) as server:
         yield server
-
-
-@pytest.fixture
-async def db(config: Config) -> AsyncIterator[Database]:
-    async with open_database(config) as database:
-        yield database
-
-
-@pytest.fixture
-async def hints(config: Config) -> AsyncIterator[Hints]:
-    async with open_queue(config) as queue:
-        yield queue
 
 
 @pytest.fixture

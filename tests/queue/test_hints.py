@@ -15,12 +15,6 @@ from hunter.store.identifiers import uuid7
 
 
 @pytest.fixture
-async def hints(config: Config) -> AsyncIterator[Hints]:
-    async with open_queue(config) as queue:
-        yield queue
-
-
-@pytest.fixture
 async def dead_hints(config: Config) -> AsyncIterator[Hints]:
     """Hints over a port where nobody listens."""
     away = dataclasses.replace(config, redis_url=Secret("redis://127.0.0.1:1/0"))

@@ -18,9 +18,9 @@ from hunter.config import Config
 from hunter.core.answers import Depth
 from hunter.local.nameserver import NameServer
 from hunter.pipeline.accept import Line, accept_scan
-from hunter.queue.hints import Hints, open_queue
+from hunter.queue.hints import Hints
 from hunter.store import completion, jobs
-from hunter.store.database import Database, open_database
+from hunter.store.database import Database
 from hunter.store.jobs import JobProgress
 from hunter.worker.app import run_worker
 
@@ -49,20 +49,6 @@ def settings(config: Config, name_server: NameServer) -> Config:
         db_pool_size=8,
         drain_grace_s=5.0,
     )
-
-
-@pytest.fixture
-async def db(settings: Config) -> AsyncIterator[Database]:
-    """A pool over the test's own migrated database."""
-    async with open_database(settings) as database:
-        yield database
-
-
-@pytest.fixture
-async def hints(settings: Config) -> AsyncIterator[Hints]:
-    """Hints over the run's Valkey."""
-    async with open_queue(settings) as queue:
-        yield queue
 
 
 class Case:
