@@ -9,6 +9,7 @@ import msgspec
 
 from hunter.core.answers import Answer, Depth
 from hunter.core.facts import Kind, Role, Rules
+from hunter.core.identity import EXCHANGE
 from hunter.core.judgement import Finding, MailHost
 from hunter.core.mx import Lookup, MxState, analyse_mx
 from hunter.core.suffixes import registrable_domain
@@ -67,6 +68,12 @@ def family_of(operator: str, rules: Rules) -> str:
     """The suite an operator is a variant of (GCC High is Microsoft 365); the operator itself otherwise."""
     row = rules.providers.get(operator)
     return operator if row is None else row.family
+
+
+def holds_mailboxes(operator: str, rules: Rules) -> bool:
+    """True when mailboxes can be at an operator: no filter, no relay, nobody who sends for others."""
+    row = rules.providers.get(operator)
+    return row is not None and (row.kind in _MAILBOX_KINDS or row.id == EXCHANGE)
 
 
 def operator_name(operator: str | None, rules: Rules) -> str | None:

@@ -12,7 +12,7 @@ from hunter.core.dkim import SelectorState, read_selector
 from hunter.core.facts import Rules
 from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
 from hunter.core.judgement import Evidence, Finding, Signal, State
-from hunter.core.provider import Mail, family_of, read_mx
+from hunter.core.provider import Mail, family_of, holds_mailboxes, read_mx
 from hunter.core.sender import SpfView, read_spf
 from hunter.core.suffixes import registrable_domain
 
@@ -80,6 +80,12 @@ class Seen(msgspec.Struct):
     def prove(self, suite: str, feature: str, proof: tuple[Evidence, ...]) -> None:
         """Note that `proof` shows a feature of a suite."""
         self.proved.setdefault(suite, {}).setdefault(feature, proof)
+
+    def prove_owner(self, owner: str, feature: str, found: Evidence, rules: Rules) -> None:
+        """Note that `found` leads to an operator, when mailboxes can be there."""
+        family = family_of(owner, rules)
+        if holds_mailboxes(family, rules):
+            self.prove(family, feature, (found,))
 
     def doubt(self, suite: str, feature: str) -> None:
         """Note that nobody answered whether a suite has a feature."""
@@ -238,7 +244,7 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
     found = read_selector(answer, seen.survey.domain)
     operator = family_of(row.operator, rules) if row is not None else ""
     if not answer.outcome.is_known and not answer.chain:
-        if operator in rules.providers:
+        if holds_mailboxes(operator, rules):
             seen.doubt(operator, "dkim")
         return
     targets = tuple(_targets(answer))
@@ -250,7 +256,7 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
     for target in targets:
         owner = rules.dkim.find(target)
         if owner is not None:
-            seen.prove(family_of(owner, rules), "dkim", (proof(answer, target),))
+            seen.prove_owner(owner, "dkim", proof(answer, target), rules)
         match = _DKIM_TARGET.fullmatch(target)
         if match is not None:
             seen.tenant_name = seen.tenant_name or match["tenant"]
@@ -258,8 +264,8 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
     # a TXT key names nobody, unless the selector is called after its operator: google, zoho
     word = selector.rstrip("0123456789")
     is_named = len(word) >= _NAME_LENGTH and operator.startswith(word)
-    if found.state in _KEY_STATES and not targets and is_named and operator in rules.providers:
-        seen.prove(operator, "dkim", (proof(answer, text),))
+    if found.state in _KEY_STATES and not targets and is_named:
+        seen.prove_owner(operator, "dkim", proof(answer, text), rules)
 
 
 def _read_mail(seen: Seen, rules: Rules) -> None:
@@ -283,7 +289,7 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
         if answer is not None and answer.chain:
             owner = rules.mx.find(answer.chain[-1])
             if owner is not None:
-                seen.prove(family_of(owner, rules), "mx_target", (proof(answer, answer.chain[-1]),))
+                seen.prove_owner(owner, "mx_target", proof(answer, answer.chain[-1]), rules)
 
 
 def _record_of(mx: Answer, hosts: Iterable[str]) -> tuple[str, str]:
@@ -309,7 +315,7 @@ def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
         if owner is not None:
             family = family_of(owner, rules)
             names.setdefault(family, record)
-            seen.prove(family, "spf", (proof(txt, record),))
+            seen.prove_owner(owner, "spf", proof(txt, record), rules)
         product = rules.product_spf.find(target)
         if product is not None:
             _trace(seen, product, "spf", proof(txt, record))
@@ -337,7 +343,7 @@ def _read_autodiscover(seen: Seen, rules: Rules) -> None:
     for target in _targets(cname):
         owner = rules.autodiscover.find(target)
         if owner is not None:
-            seen.prove(family_of(owner, rules), "autodiscover", (proof(cname, target),))
+            seen.prove_owner(owner, "autodiscover", proof(cname, target), rules)
     if is_silent(cname):
         seen.doubt(MICROSOFT, "autodiscover")
         seen.doubt(EXCHANGE, "autodiscover")

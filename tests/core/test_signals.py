@@ -1,0 +1,117 @@
+"""What a survey shows of mailboxes: who may be named, and what proves nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
+from hunter.core.judge import judge
+from hunter.core.judgement import NO_HISTORY, Judgement
+from hunter.core.provider import SELF_HOSTED, holds_mailboxes
+from hunter.core.signals import read_survey
+from hunter.knowledge.load import load_knowledge
+
+RULES = load_knowledge().rules
+AS_OF = dt.date(2026, 11, 23)
+KEY = "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCB"
+FILTER_MX = ["10 eu-smtp-inbound-1.mimecast.com"]
+OWN_MX = ["10 mail.contoso.com"]
+
+
+@pytest.fixture
+def judged(make_survey: Any) -> Any:
+    def run(zone: dict[str, Any], **options: Any) -> Judgement:
+        return judge(make_survey(zone, **options), NO_HISTORY, RULES, AS_OF)
+
+    return run
+
+
+@pytest.fixture
+def seen(make_survey: Any) -> Any:
+    def run(zone: dict[str, Any], **options: Any) -> Any:
+        return read_survey(make_survey(zone, **options), RULES)
+
+    return run
+
+
+# -- who may have the mailboxes ---------------------------------------------------------------
+
+
+def test_a_filter_that_signs_is_not_where_the_mailboxes_are(judged: Any) -> None:
+    found = judged(
+        {
+            "MX": FILTER_MX,
+            "TXT": ["v=spf1 include:eu._netblocks.mimecast.com -all"],
+            "TXT mimecast20190104._domainkey": [KEY],
+        },
+        depth=Depth.FULL,
+    )
+    assert (found.provider, found.gateway) == (None, "mimecast")
+
+
+@pytest.mark.parametrize("mx", [["10 d1234.ess.barracudanetworks.com"], OWN_MX])
+def test_a_bulk_sender_changes_nothing_about_the_mailboxes(judged: Any, mx: list[str]) -> None:
+    sendgrid = "→ s1.domainkey.u123456.wl001.sendgrid.net"
+    plain = judged({"MX": mx, "TXT": ["v=spf1 mx -all"]})
+    found = judged(
+        {
+            "MX": mx,
+            "TXT": ["v=spf1 mx include:sendgrid.net -all"],
+            "TXT s1._domainkey": [sendgrid, KEY],
+        }
+    )
+    assert (found.provider, found.confidence) == (plain.provider, plain.confidence)
+
+
+def _suffixes(index: Any) -> list[str]:
+    return sorted(index._rows)
+
+
+@given(
+    looks=st.sampled_from(["filter", "own", "unknown"]),
+    spf=st.lists(st.sampled_from(_suffixes(RULES.spf)), max_size=3),
+    dkim=st.lists(st.sampled_from(_suffixes(RULES.dkim)), max_size=3),
+    autodiscover=st.none() | st.sampled_from(_suffixes(RULES.autodiscover)),
+    selectors=st.lists(st.sampled_from(sorted(RULES.selectors)), max_size=3),
+    mx_target=st.none() | st.sampled_from(_suffixes(RULES.mx)),
+)
+def test_only_an_operator_of_mailboxes_is_named_behind_other_mx(
+    *,
+    looks: str,
+    spf: list[str],
+    dkim: list[str],
+    autodiscover: str | None,
+    selectors: list[str],
+    mx_target: str | None,
+) -> None:
+    mx = {"filter": FILTER_MX[0], "own": OWN_MX[0], "unknown": "10 mx.fabrikam.net"}[looks]
+    texts = (" ".join(["v=spf1", *(f"include:{each}" for each in spf), "-all"]),)
+    answers = [
+        Answer("contoso.com", RRType.MX, Outcome.FOUND, (mx,)),
+        Answer("contoso.com", RRType.TXT, Outcome.FOUND, texts),
+        Answer(
+            "autodiscover.contoso.com",
+            RRType.CNAME,
+            Outcome.FOUND if autodiscover else Outcome.NODATA,
+            (autodiscover,) if autodiscover else (),
+        ),
+    ]
+    for number, target in enumerate(dkim):
+        name = f"x{number}._domainkey.contoso.com"
+        answers.append(Answer(name, RRType.TXT, Outcome.FOUND, (KEY,), (f"x.{target}",)))
+    for selector in selectors:
+        name = f"{selector}._domainkey.contoso.com"
+        answers.append(Answer(name, RRType.TXT, Outcome.FOUND, (KEY,)))
+    if mx_target:
+        chain = (f"a.{mx_target}",)
+        name = "mail.contoso.com"
+        answers.append(Answer(name, RRType.A, Outcome.FOUND, ("192.0.2.1",), chain))
+    found = judge(survey_of("contoso.com", Depth.FULL, answers), NO_HISTORY, RULES, AS_OF)
+    assert found.provider in {None, SELF_HOSTED} or holds_mailboxes(found.provider, RULES), (
+        found.reason
+    )
