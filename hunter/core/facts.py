@@ -27,7 +27,7 @@ FACTS = frozenset(
         "mail_unknown_operator", "mail_gateway_unseen", "mail_faulty", "mail_forwarded",
         "mail_none_likely", "mail_transactional",
         # the Microsoft tenant
-        "tenant_without_mail", "migrating_in", "migrating_out", "godaddy_tenant",
+        "tenant_without_mail", "tenant_unanswered", "migrating_in", "migrating_out", "godaddy_tenant",
         "spf_names_microsoft",
         # posture and products
         "dmarc_not_enforced", "spf_gap", "software_breadth",

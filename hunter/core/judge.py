@@ -29,7 +29,15 @@ from hunter.core.products import find_products
 from hunter.core.refusals import NEVER_COMPANIES
 from hunter.core.score import Fact, fill, priority, score_lines, total, verdict
 from hunter.core.sender import DmarcView, read_dmarc
-from hunter.core.signals import Seen, mark_addons, not_asked, proof, read_survey, signal_of
+from hunter.core.signals import (
+    Seen,
+    is_silent,
+    mark_addons,
+    not_asked,
+    proof,
+    read_survey,
+    signal_of,
+)
 
 #: how a facts of placement follows from what an operator means to a seller
 _PLACEMENT = {
@@ -40,6 +48,18 @@ _PLACEMENT = {
     Role.NO_MAILBOX: "mail_forwarded",
     Role.TRANSACTIONAL: "mail_transactional",
 }
+#: placements with which a Microsoft tenant would change what to say
+_TENANT_MATTERS = frozenset(
+    {
+        *_PLACEMENT.values(),
+        "mail_exchange_onprem",
+        "mail_gateway_unseen",
+        "mail_mixed",
+        "mail_none_likely",
+        "mail_unknown_operator",
+    }
+)
+_MICROSOFT_SELECTORS = ("selector1._domainkey", "selector2._domainkey")
 #: an operator that no public data confirms is a hint
 _UNVERIFIED = 0.5
 _CALL_FIRST = 1
@@ -92,6 +112,7 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
     facts = _facts_of_placement(seen, place, operator, rules)
     state = _tenant_state(seen, place, history=history, rules=rules, as_of=as_of)
     _add_tenant(facts, seen, state, place, rules)
+    _add_silence(facts, seen, state, place, rules)
     _add_products(facts, products, rules)
     _add_posture(facts, seen, dmarc)
     _add_dated(
@@ -149,7 +170,7 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
         lines=lines,
         findings=_findings(seen, dmarc),
         would_change=_would_change(place, facts, names, rules, as_of),
-        scan_status=_scan_status(seen, operator, rules),
+        scan_status=_scan_status(seen, operator, facts, rules),
         rules_version=rules.version,
         fingerprint=fingerprint(survey),
     )
@@ -196,8 +217,12 @@ def _missing(seen: Seen, operator: str | None, rules: Rules) -> tuple[Evidence, 
     return tuple(found)
 
 
-def _scan_status(seen: Seen, operator: str | None, rules: Rules) -> ScanStatus:
-    """OK when every deciding question was answered by this scan."""
+def _scan_status(
+    seen: Seen, operator: str | None, facts: dict[str, Fact], rules: Rules
+) -> ScanStatus:
+    """OK when every deciding question was answered by this scan, and none that hides a tenant is open."""
+    if "tenant_unanswered" in facts:
+        return ScanStatus.UNKNOWN
     for rrtype, label in _deciding(seen, operator, rules):
         answer = seen.survey.get(rrtype, label)
         if answer is None or not answer.outcome.is_known or answer.stale_since:
@@ -443,18 +468,40 @@ def _tenant_state(
         if newest is not None and (as_of - newest).days < rules.migrating_days:
             return "migrating_in"
         return "tenant_without_mail"
-    if place.fact == "mail_gateway_unseen" or not _all_answered(seen):
+    if place.fact == "mail_gateway_unseen" or _silent_on_tenant(seen, rules):
         return "unknown"
     return "no_microsoft"
 
 
-def _all_answered(seen: Seen) -> bool:
-    """True when the questions that would show a tenant were answered."""
-    answers = (seen.survey.get(RRType.TXT), seen.survey.get(RRType.CNAME, "autodiscover"))
-    if not all(answer is not None and answer.outcome.is_known for answer in answers):
-        return False
-    registered = seen.signals.get("enterpriseregistration")
-    return registered is None or registered.state is not State.UNKNOWN
+def _silent_on_tenant(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
+    """Questions that would show a tenant and that nobody answered."""
+    survey = seen.survey
+    found = [
+        not_asked(survey, rrtype, label)
+        for rrtype, label in ((RRType.TXT, ""), (RRType.CNAME, "autodiscover"))
+        if survey.get(rrtype, label) is None
+    ]
+    for row in rules.signals.values():
+        signal = seen.signals.get(row.id)
+        if row.tenant and signal is not None and signal.state is State.UNKNOWN:
+            found += signal.evidence
+    found += [
+        proof(answer)
+        for selector in _MICROSOFT_SELECTORS
+        if (answer := survey.get(RRType.TXT, selector)) is not None and is_silent(answer)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _add_silence(
+    facts: dict[str, Fact], seen: Seen, state: str, place: Placement, rules: Rules
+) -> None:
+    """The fact that nobody said whether there is a tenant, where a company may have one."""
+    if state != "unknown" or place.fact not in _TENANT_MATTERS or _tenant_signals(seen, rules):
+        return
+    silent = _silent_on_tenant(seen, rules)
+    if silent:
+        facts["tenant_unanswered"] = Fact(silent)
 
 
 def _add_tenant(

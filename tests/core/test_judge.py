@@ -261,12 +261,62 @@ def test_empty_survey_is_unknown(make_survey: Any) -> None:
     assert found.dmarc_policy == "unknown"
 
 
-def test_silence_that_decides_nothing_does_not_hide_the_lead(judged: Any) -> None:
-    found = judged({"MX": NATRO_MX, "TXT": "timeout"})
-    assert (found.segment, found.scan_status) == (Segment.MIGRATION, ScanStatus.OK)
+@pytest.mark.parametrize(
+    "question",
+    ["TXT", "CNAME autodiscover", "CNAME enterpriseregistration", "TXT selector1._domainkey"],
+)
+def test_tenant_nobody_answered_about_is_neither_claimed_nor_denied(
+    judged: Any, question: str
+) -> None:
+    found = judged({"MX": NATRO_MX, question: "timeout"})
+    assert (found.segment, found.scan_status) == (Segment.MIGRATION, ScanStatus.UNKNOWN)
     assert found.tenant_state == "unknown"
-    registered = judged({"MX": NATRO_MX, "CNAME enterpriseregistration": "timeout"})
-    assert registered.tenant_state == "unknown"
+    assert "whether they have a Microsoft tenant was not answered" in found.reason
+    assert any("about a Microsoft tenant" in each for each in found.would_change)
+
+
+SILENCE_ZONES = {
+    "hosting": NATRO_MX,
+    "own": OWN_MX,
+    "filter": FILTER_MX,
+    "rival": ["5 mx.zoho.eu"],
+    "hosted_exchange": ["5 ex1.serverdata.net"],
+    "stranger": ["5 mx.stranger.net"],
+    "forwarded": ["1 mx1.improvmx.com"],
+    "application": ["1 mxa.mailgun.org"],
+    "mixed": ["1 smtp.google.com", *NATRO_MX],
+    "none": [],
+    "microsoft": MICROSOFT_MX,
+}
+
+
+@pytest.mark.parametrize("mx", SILENCE_ZONES.values(), ids=SILENCE_ZONES)
+def test_one_silence_neither_denies_a_tenant_nor_cools_a_lead(
+    make_survey: Any, mx: list[str]
+) -> None:
+    tenant = {
+        "TXT": [TENANT],
+        "CNAME enterpriseregistration": ["enterpriseregistration.windows.net"],
+        "TXT selector1._domainkey": DKIM_MICROSOFT,
+    }
+    for trace in ("", *tenant):
+        shown = {trace: tenant[trace]} if trace else {}
+        survey = make_survey({"MX": mx, **{each: [] for each in tenant}, **shown})
+        full = judge(survey, NO_HISTORY, RULES, AS_OF)
+        for question, answer in survey.answers.items():
+            silent = msgspec.structs.replace(answer, outcome=Outcome.TIMEOUT, records=(), chain=())
+            answers = {**survey.answers, question: silent}
+            found = judge(
+                msgspec.structs.replace(survey, answers=answers), NO_HISTORY, RULES, AS_OF
+            )
+            if found.tenant_state == "unknown":
+                assert "no Microsoft" not in found.reason
+                assert "nothing points to Microsoft" not in found.reason
+                assert "no sign of Microsoft" not in found.reason
+            if found.segment in {Segment.COLD, Segment.SKIP}:
+                assert full.segment is found.segment, question
+            if full.priority == 1 and question != "contoso.com MX":
+                assert found.priority < 5 or found.segment is Segment.UNKNOWN, question
 
 
 def test_silent_selector_that_could_decide_leaves_the_verdict_open(judged: Any) -> None:
