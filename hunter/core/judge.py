@@ -739,7 +739,7 @@ def fingerprint(survey: Survey) -> str:
         if answer.rrtype not in _FINGERPRINT or not (answer.records or answer.chain):
             continue
         own = answer.name == survey.domain or answer.name.endswith(suffix)
-        if own and not answer.name.startswith("hunter-"):
+        if own:
             values.append(f"{answer.question}={sorted(answer.records)}{answer.chain}")
     missing = survey.get(RRType.MX)
     if missing is not None and missing.outcome is Outcome.NXDOMAIN:
