@@ -104,10 +104,14 @@ async def postgres(data_dir: Path, say: Say, *, throwaway: bool = False) -> Asyn
     arguments = ["-D", str(home)]
     for name, value in settings.items():
         arguments += ["-c", f"{name}={value}"]
-    log = _log_file(data_dir, "postgres.log")
+    log = log_file(data_dir, "postgres.log")
     # SIGINT is PostgreSQL's fast shutdown: sessions are ended, nothing waits for clients.
     async with process(
-        [str(binaries / "postgres"), *arguments], log=log, user=user, death_signal=signal.SIGINT
+        [str(binaries / "postgres"), *arguments],
+        log=log,
+        user=user,
+        stop_signal=signal.SIGINT,
+        death_signal=signal.SIGINT,
     ) as child:
         await _until(lambda: _postgres_ready(binaries, port), child, "PostgreSQL", log)
         say(f"PostgreSQL: ready on 127.0.0.1:{port}, data in {data_dir}/postgres")
@@ -131,7 +135,7 @@ async def valkey(data_dir: Path, say: Say) -> AsyncIterator[str]:
         'save ""\nappendonly no\ndaemonize no\nmaxmemory 512mb\nmaxmemory-policy noeviction\n',
         encoding="utf-8",
     )
-    log = _log_file(data_dir, "valkey.log")
+    log = log_file(data_dir, "valkey.log")
     async with process([str(_valkey_binary()), str(settings)], log=log) as child:
         await _until(lambda: _valkey_ready(port, password), child, "Valkey", log)
         say(f"Valkey: ready on 127.0.0.1:{port}")
@@ -144,11 +148,15 @@ async def process(
     *,
     log: Path | None = None,
     user: str = "same",
-    death_signal: signal.Signals = signal.SIGTERM,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    death_signal: signal.Signals = signal.SIGKILL,
+    stop_deadline_s: float = STOP_DEADLINE_S,
     env: dict[str, str] | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A child that ends with this block, and with this process even when it is killed.
 
+    `stop_signal` asks it to end, and `stop_deadline_s` later it is killed; `death_signal` is what
+    the kernel sends when this process dies: nobody is left then to wait for a slow end.
     It gets a session of its own, so that Ctrl-C at the terminal reaches only the parent, which
     stops its children in order.
     """
@@ -177,16 +185,16 @@ async def process(
     try:
         yield child
     finally:
-        await _stop(child, death_signal)
+        await _stop(child, stop_signal, stop_deadline_s)
 
 
-async def _stop(child: asyncio.subprocess.Process, how: signal.Signals) -> None:
+async def _stop(child: asyncio.subprocess.Process, how: signal.Signals, deadline_s: float) -> None:
     if child.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
         child.send_signal(how)
     try:
-        async with asyncio.timeout(STOP_DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             await child.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
@@ -375,7 +383,7 @@ def _valkey_ready(port: int, password: str) -> bool:
         return False
 
 
-def _log_file(data_dir: Path, name: str) -> Path:
+def log_file(data_dir: Path, name: str) -> Path:
     """`.local/log/NAME`, the one before kept beside it: a log never grows over many starts."""
     folder = data_dir / "log"
     folder.mkdir(exist_ok=True)

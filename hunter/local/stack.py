@@ -14,7 +14,7 @@ import aiohttp
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
-from hunter.local.servers import Say, embedded, process
+from hunter.local.servers import Say, embedded, log_file, process
 from hunter.store.migrate import migrate_up
 
 READY_DEADLINE_S = 30.0
@@ -93,10 +93,15 @@ async def running(
         }
         parts = []
         for name, command in (("API", "serve"), ("worker", "work")):
-            log = config.data_dir / "log" / f"{command}.log"
-            log.parent.mkdir(parents=True, exist_ok=True)
+            log = log_file(config.data_dir, f"{command}.log")
             child = await stack.enter_async_context(
-                process([sys.executable, "-m", "hunter", command], log=log, env=child_environ)
+                process(
+                    [sys.executable, "-m", "hunter", command],
+                    log=log,
+                    env=child_environ,
+                    # it may use its whole grace, then hand leases back and close its pools
+                    stop_deadline_s=config.drain_delay_s + config.drain_grace_s + 10,
+                )
             )
             parts.append(Part(name, child, log))
         for part, port in zip(parts, (config.port, config.worker_port), strict=True):

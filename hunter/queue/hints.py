@@ -16,7 +16,6 @@ import msgspec
 import structlog
 from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool
-from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError
@@ -36,6 +35,7 @@ _GENERATION_KEY: Final = "hunter:generation"
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
 _AT_ONCE: Final = 8
+_NEWS_PAUSE_S: Final = 1.0
 #: what arq and redis raise when Redis is away; built-in OSError comes through unwrapped
 REDIS_AWAY: Final = (RedisError, OSError, TimeoutError)
 
@@ -82,6 +82,9 @@ class Hints:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        #: who waits for news of a job, by channel
+        self._listeners: dict[str, set[News]] = {}
+        self._reader: asyncio.Task[None] | None = None
 
     @property
     def connections_in_use(self) -> int:
@@ -142,49 +145,77 @@ class Hints:
 
     @asynccontextmanager
     async def listen(self, job_id: UUID) -> AsyncIterator[News]:
-        """News of one job while inside. Without Redis there are none, and `wait` just waits."""
-        pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
-        news = News(pubsub)
+        """News of one job while inside. Without Redis there are none, and `wait` just waits.
+
+        All listeners of a process share one connection: thousands who wait must not use up what
+        pings and hints need.
+        """
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_news())
+        news, channel = News(), _channel(job_id)
+        self._listeners.setdefault(channel, set()).add(news)
         try:
-            with suppress(*REDIS_AWAY):
-                await pubsub.subscribe(_channel(job_id))
-                news.is_open = True
             yield news
         finally:
+            self._listeners[channel].discard(news)
+            if not self._listeners[channel]:
+                del self._listeners[channel]
+
+    async def _read_news(self) -> None:
+        """Hand out the news of every job, for ever; Redis may come and go."""
+        while True:
             with suppress(*REDIS_AWAY):
-                await pubsub.aclose()  # type: ignore[no-untyped-call]
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.psubscribe(_channel("*"))
+                    while True:
+                        told = await pubsub.get_message(timeout=_NEWS_PAUSE_S)
+                        for news in self._listeners.get(_text(told), ()):
+                            news.come()
+            await asyncio.sleep(_NEWS_PAUSE_S)
+
+    async def close(self) -> None:
+        """Stop reading news and close the connections."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait({self._reader})
+        with suppress(*REDIS_AWAY):
+            await self._redis.aclose(close_connection_pool=True)
 
 
 class News:
     """Wake-ups for one job."""
 
-    def __init__(self, pubsub: PubSub) -> None:
-        self._pubsub = pubsub
-        self.is_open = False
+    def __init__(self) -> None:
+        self._came = asyncio.Event()
+
+    def come(self) -> None:
+        """Wake whoever waits."""
+        self._came.set()
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait for news at most so long; True when there were any. Look at PostgreSQL either way."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while self.is_open and (left := deadline - asyncio.get_running_loop().time()) > 0:
-            try:
-                if await self._pubsub.get_message(timeout=left) is not None:
-                    return True
-            except REDIS_AWAY:
-                self.is_open = False
-        await asyncio.sleep(max(0.0, deadline - asyncio.get_running_loop().time()))
-        return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._came.wait()
+        came = self._came.is_set()
+        self._came.clear()
+        return came
 
 
-def _channel(job_id: UUID) -> str:
+def _channel(job_id: UUID | str) -> str:
     return f"hunter:progress:{job_id}"
+
+
+def _text(told: dict[str, Any] | None) -> str:
+    """The channel a message came over, "" for none."""
+    return told["channel"].decode() if told else ""
 
 
 @asynccontextmanager
 async def open_queue(config: Config) -> AsyncIterator[Hints]:
     """Hints over HUNTER_REDIS_URL. Connects when first used, so a late Redis is no error."""
-    redis = redis_pool(config)
+    hints = Hints(redis_pool(config))
     try:
-        yield Hints(redis)
+        yield hints
     finally:
-        with suppress(*REDIS_AWAY):
-            await redis.aclose(close_connection_pool=True)
+        await hints.close()

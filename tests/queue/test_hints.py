@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
 
@@ -82,6 +83,22 @@ async def test_news_wake_who_waits_for_that_job(hints: Hints) -> None:
 
         assert await waiting is True
         assert await news.wait(0.01) is False
+
+
+async def test_a_thousand_who_wait_leave_connections_for_hints_and_pings(hints: Hints) -> None:
+    job_id = uuid7()
+    async with contextlib.AsyncExitStack() as stack:
+        everybody = [await stack.enter_async_context(hints.listen(job_id)) for _ in range(1000)]
+        waiting = [asyncio.create_task(news.wait(10)) for news in everybody]
+        await asyncio.sleep(0.05)
+
+        await hints.ping()
+        assert hints.connections_in_use == 1
+        assert await hints.give("interactive", [(7, 1)])
+        await hints.announce(job_id)
+
+        assert all(await asyncio.gather(*waiting))
+    assert hints._listeners == {}
 
 
 async def test_nothing_raises_while_redis_is_away_but_the_ping(dead_hints: Hints) -> None:
