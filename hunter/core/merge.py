@@ -10,8 +10,6 @@ from hunter.core.answers import Outcome, RRType, Survey
 
 #: an inherited answer older than this is dropped: nobody should sell on it any more
 KEEP_DAYS = 180
-#: random names asked to catch wildcards differ every time
-_PROBE = "hunter-"
 
 
 def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
@@ -29,7 +27,7 @@ def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
         new = answers.get(question)
         if new is not None and new.outcome.is_known:
             continue
-        if not old.outcome.is_known or old.name.startswith(_PROBE):
+        if not old.outcome.is_known:
             continue
         since = old.stale_since or observed_at
         if _age(since, observed_at) <= KEEP_DAYS:

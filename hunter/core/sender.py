@@ -10,6 +10,7 @@ from hunter.core.dmarc_walk import DmarcState, discover
 from hunter.core.judgement import Evidence, Finding
 from hunter.core.spf import SpfState, has_macro, select_spf
 from hunter.core.spf_walk import walk_spf
+from hunter.core.wildcard import without_wildcards
 
 #: mechanisms whose value names a sender
 _NAMING = frozenset({"include", "a", "exists"})
@@ -85,6 +86,7 @@ def read_spf(survey: Survey) -> SpfView:
 
 def read_dmarc(survey: Survey) -> DmarcView:
     """The policy that holds for the domain, its own or one found up the tree (RFC 9989)."""
+    survey = without_wildcards(survey)
     own = survey.get(RRType.TXT, "_dmarc")
     if own is None:
         return DmarcView()

@@ -15,6 +15,7 @@ from hunter.core.judgement import Evidence, Finding, Signal, State
 from hunter.core.provider import Mail, family_of, holds_mailboxes, read_mx
 from hunter.core.sender import SpfView, read_spf
 from hunter.core.suffixes import registrable_domain
+from hunter.core.wildcard import WILDCARD, WILDCARD_KEY, same_answer, without_wildcards
 
 #: <label>._domainkey.<tenant>.onmicrosoft.com and <label>._domainkey.<tenant>.<part>.dkim.mail.microsoft
 _DKIM_TARGET = re.compile(
@@ -23,8 +24,6 @@ _DKIM_TARGET = re.compile(
 )
 _MX_LABEL = re.compile(r"(?P<label>[a-z0-9-]{1,63})\.(?:mail\.protection\.|[a-z0-9-]+-v\d+\.mx\.)")
 _DOMAINKEY = "._domainkey"
-#: a name nobody can have chosen: whatever answers there is a wildcard
-_PROBE = "hunter-"
 _NOT_ASKED = "not_asked"
 #: relations of products that prove a mailbox at Microsoft, or at Microsoft or Google
 _ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROSOFT, GOOGLE)}
@@ -118,6 +117,7 @@ def signal_of(answer: Answer, record: str = "", value: str = "") -> Signal:
 
 def read_survey(survey: Survey, rules: Rules) -> Seen:
     """Everything a survey shows, in an order that does not depend on the order of records."""
+    survey = without_wildcards(survey)
     mx = survey.get(RRType.MX)
     txt = survey.get(RRType.TXT)
     mail = None
@@ -218,25 +218,19 @@ def _read_names(seen: Seen, rules: Rules) -> None:
         (each for each in seen.survey.answers.values() if each.name.endswith(suffix)),
         key=lambda each: each.name,
     )
-    probe = next((each for each in below if each.name.startswith(_PROBE)), None)
+    probe = seen.survey.get(RRType.TXT, WILDCARD_KEY)
     for answer in below:
-        if answer is probe:
-            continue
-        if probe is not None and _same_wildcard(answer, probe):
+        if answer.name.startswith(WILDCARD):
             continue
         is_key = answer.name.endswith(key_suffix)
+        if is_key and probe is not None and same_answer(answer, probe):
+            continue
         for target in _targets(answer):
             product = rules.product_cname.find(target)
             if product is not None:
                 _trace(seen, product, "dkim" if is_key else "cname", proof(answer, target))
         if is_key:
             _read_key(seen, answer, answer.name.removesuffix(key_suffix), rules)
-
-
-def _same_wildcard(answer: Answer, probe: Answer) -> bool:
-    """True when a name answers just as a name nobody can have chosen does."""
-    found = {*_targets(answer), *answer.records}
-    return bool(found) and found == {*_targets(probe), *probe.records}
 
 
 def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
@@ -283,13 +277,21 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
         if match is not None:
             seen.eop_labels += ((match["label"], proof(mx, _record_of(mx, [name])[0])),)
     for host in hosts:
-        if host.operator in rules.providers:
-            continue
-        answer = seen.survey.lookup(RRType.A, host.host)
-        if answer is not None and answer.chain:
-            owner = rules.mx.find(answer.chain[-1])
-            if owner is not None:
-                seen.prove_owner(owner, "mx_target", proof(answer, answer.chain[-1]), rules)
+        if host.operator not in rules.providers:
+            _read_mx_target(seen, seen.survey.lookup(RRType.A, host.host), rules)
+
+
+def _read_mx_target(seen: Seen, answer: Answer | None, rules: Rules) -> None:
+    """Whose host an MX host of no known operator is an alias of."""
+    if answer is None:
+        return
+    for target in answer.chain:
+        owner = rules.mx.find(target)
+        if owner is not None:
+            seen.prove_owner(owner, "mx_target", proof(answer, target), rules)
+            return
+    if is_silent(answer):
+        seen.doubt(MICROSOFT, "mx_target")
 
 
 def _record_of(mx: Answer, hosts: Iterable[str]) -> tuple[str, str]:

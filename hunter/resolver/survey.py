@@ -10,19 +10,20 @@ from typing import Protocol
 import msgspec
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
+from hunter.core.wildcard import WILDCARD, WILDCARD_KEY
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Budget, Lane
 
 #: most selectors asked at each depth (dkim_selectors.yaml: at most 16 names a domain)
 MAX_SELECTORS = {Depth.QUICK: 3, Depth.FULL: 14}
-#: label under which the answer to the random selector is filed
-WILDCARD = "*._domainkey"
 #: A silent domain would keep its whole chunk waiting through the retries of wave after wave.
 #: Who has not named its MX by then is asked everything else beside it.
 _FIRST_LOOK_S = 1.5
 _MAX_INCLUDES = 10
 _MAX_INCLUDE_DEPTH = 3
 _MAX_MX_HOSTS = 5
+#: of the company's own MX hosts at quick depth: their CNAME may lead to an operator
+_MAX_OWN_HOSTS = 2
 #: RFC 9989 section 4.10: at most 8 questions to find a policy
 _MAX_DMARC_PARENTS = 7
 
@@ -46,10 +47,17 @@ _FULL: tuple[tuple[RRType, str], ...] = (
     (RRType.CNAME, "msoid"),
     (RRType.SRV, "_sipfederationtls._tcp"),
     (RRType.SRV, "_autodiscover._tcp"),
+    (RRType.A, "autodiscover"),
     (RRType.TXT, "_mta-sts"),
     (RRType.TXT, "_smtp._tls"),
     (RRType.TXT, "default._bimi"),
+    (RRType.CNAME, WILDCARD),
+    (RRType.A, WILDCARD),
+    (RRType.TXT, WILDCARD_KEY),
 )
+
+#: CNAMEs of quick depth that a wildcard would answer too
+_GUARDED = ("autodiscover", "enterpriseregistration")
 
 Question = tuple[str, RRType]
 
@@ -90,15 +98,25 @@ class _Surveyor:
         self.answers.update((answer.question, answer) for answer in answers)
         return answers
 
-    def file_wildcard(self, probe: str) -> None:
-        """File the probe's answer as `*._domainkey`.
+    async def ask_below(self, questions: Iterable[tuple[RRType, str]]) -> None:
+        """Ask about labels below the domain ("" is the domain itself).
 
-        That is what it proves, and the next survey, with another random label, has it under the
-        same name.
+        "*" stands for a label nobody can have chosen. Its answer is filed under "*", which is what
+        it proves, and the next survey, with another random label, has it under the same name.
         """
-        answer = self.answers.pop(f"{probe} {RRType.TXT}", None)
-        if answer is not None:
-            filed = msgspec.structs.replace(answer, name=self.below(WILDCARD))
+        wildcards = {}
+        wanted = []
+        for rrtype, label in questions:
+            name = self.below(label)
+            if label.startswith(WILDCARD):
+                name = f"hunter-{secrets.token_hex(6)}{name.removeprefix(WILDCARD)}"
+                wildcards[f"{name} {rrtype}"] = self.below(label)
+            wanted.append((name, rrtype))
+        if not wanted:
+            return
+        await self.ask(wanted)
+        for question, name in wildcards.items():
+            filed = msgspec.structs.replace(self.answers.pop(question), name=name)
             self.answers[filed.question] = filed
 
     async def ask_others(self, questions: Iterable[Question]) -> list[Answer]:
@@ -157,24 +175,35 @@ async def survey(
 
 
 async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) -> None:
-    labels = _QUICK if depth is Depth.QUICK else _FULL
-    # whatever answers to a selector nobody can have chosen is a wildcard, not a key
-    probe = surveyor.below(f"hunter-{secrets.token_hex(6)}._domainkey")
-    questions = [(surveyor.below(label), rrtype) for rrtype, label in labels]
+    labels = [*(_QUICK if depth is Depth.QUICK else _FULL)]
     if surveyor.answers[f"{surveyor.domain} {RRType.MX}"].outcome is Outcome.BUDGET:
-        questions.append((surveyor.domain, RRType.MX))
-    await surveyor.ask(questions if depth is Depth.QUICK else [*questions, (probe, RRType.TXT)])
-    surveyor.file_wildcard(probe)
+        labels.append((RRType.MX, ""))
+    await surveyor.ask_below(labels)
     if not any(answer.outcome.is_known for answer in surveyor.answers.values()):
         return  # nobody is there: selectors would only wait as long again
     hosts = mx_hosts(surveyor.records(RRType.MX))
+    doubts: list[tuple[RRType, str]] = []
     if depth is Depth.FULL:
         await _other_names(surveyor, hosts)
         hosts = [*hosts, *_hints(surveyor)]
+    else:
+        doubts = _doubts(surveyor, hosts)
     selectors = list(knowledge.selectors_for(hosts, depth))[: MAX_SELECTORS[depth]]
-    keys = [f"{selector}._domainkey" for selector in selectors]
     # TXT, not CNAME: the answer brings the CNAME along, in its chain, and the key behind it
-    await surveyor.ask([(surveyor.below(key), RRType.TXT) for key in keys])
+    await surveyor.ask_below(
+        [*doubts, *((RRType.TXT, f"{selector}._domainkey") for selector in selectors)]
+    )
+
+
+def _doubts(surveyor: _Surveyor, hosts: Sequence[str]) -> list[tuple[RRType, str]]:
+    """What quick depth asks only where the first answers leave room for an error."""
+    questions = []
+    if any(surveyor.records(RRType.CNAME, label) for label in _GUARDED):
+        questions.append((RRType.CNAME, WILDCARD))
+    suffix = f".{surveyor.domain}"
+    own = [host for host in hosts[:_MAX_OWN_HOSTS] if host.endswith(suffix)]
+    questions += [(RRType.A, host.removesuffix(suffix)) for host in own]
+    return questions
 
 
 def mx_hosts(records: Iterable[str]) -> list[str]:

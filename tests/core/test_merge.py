@@ -59,10 +59,12 @@ def test_earlier_silence_is_not_inherited() -> None:
     assert merge(survey(mx(Outcome.REFUSED)), now, FIRST) is now
 
 
-def test_probe_for_wildcards_is_not_inherited() -> None:
-    probe = Answer(f"hunter-0a1b2c._domainkey.{DOMAIN}", RRType.TXT, Outcome.NXDOMAIN)
-    now = survey(mx(Outcome.NODATA))
-    assert merge(survey(probe), now, FIRST) is now
+def test_wildcard_is_inherited_under_the_one_name_it_is_filed_as() -> None:
+    wildcard = Answer(f"*._domainkey.{DOMAIN}", RRType.TXT, Outcome.FOUND, ("v=spf1 -all",))
+    merged = merge(survey(wildcard), survey(mx(Outcome.NODATA)), FIRST)
+    answer = merged.get(RRType.TXT, "*._domainkey")
+    assert answer is not None
+    assert answer.stale_since == FIRST
 
 
 def test_domain_that_is_gone_inherits_nothing() -> None:

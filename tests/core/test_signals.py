@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
 from hunter.core.judge import judge
-from hunter.core.judgement import NO_HISTORY, Judgement
+from hunter.core.judgement import NO_HISTORY, Judgement, State
 from hunter.core.provider import SELF_HOSTED, holds_mailboxes
 from hunter.core.signals import read_survey
 from hunter.knowledge.load import load_knowledge
@@ -115,3 +115,90 @@ def test_only_an_operator_of_mailboxes_is_named_behind_other_mx(
     assert found.provider in {None, SELF_HOSTED} or holds_mailboxes(found.provider, RULES), (
         found.reason
     )
+
+
+# -- the company's own MX host ----------------------------------------------------------------
+
+OUTLOOK = "→ contoso-com.mail.protection.outlook.com"
+
+
+@pytest.mark.parametrize(
+    ("target", "provider"),
+    [
+        (OUTLOOK, "microsoft365"),
+        ("→ mx-in01.natrohost.com", "natro"),
+        ("→ mail.fabrikam.net", "self_hosted"),
+    ],
+)
+def test_own_mx_host_that_is_an_alias_is_at_its_operator(
+    judged: Any, target: str, provider: str
+) -> None:
+    found = judged({"MX": OWN_MX, "A mail": [target, "192.0.2.1"]})
+    assert found.provider == provider
+
+
+@pytest.mark.parametrize("silence", ["servfail", "timeout"])
+def test_own_mx_host_that_nobody_answers_for_leaves_the_verdict_open(
+    judged: Any, silence: str
+) -> None:
+    found = judged({"MX": OWN_MX, "A mail": silence})
+    known = judged({"MX": OWN_MX, "A mail": [OUTLOOK, "192.0.2.1"]})
+    assert (found.provider, found.tenant_state, found.segment) == (None, "unknown", "unknown")
+    assert found.score <= known.score
+
+
+# -- wildcards --------------------------------------------------------------------------------
+
+AUTODISCOVER = ["autodiscover.outlook.com"]
+DEVICES = ["enterpriseregistration.windows.net"]
+
+
+def test_alias_that_every_name_has_is_no_sign_of_microsoft(judged: Any) -> None:
+    zone = {"MX": FILTER_MX, "CNAME autodiscover": AUTODISCOVER}
+    assert judged(zone).provider == "microsoft365"
+    found = judged({**zone, "CNAME *": AUTODISCOVER})
+    signal = found.signals["autodiscover_microsoft"]
+    assert (found.provider, signal.state) == (None, State.ABSENT)
+    assert [each.question for each in signal.evidence] == ["*.contoso.com CNAME"]
+
+
+def test_name_that_differs_from_the_wildcard_counts(judged: Any) -> None:
+    found = judged(
+        {
+            "MX": FILTER_MX,
+            "CNAME autodiscover": AUTODISCOVER,
+            "CNAME enterpriseregistration": DEVICES,
+            "CNAME *": DEVICES,
+        }
+    )
+    assert found.provider == "microsoft365"
+    assert found.signals["enterpriseregistration"].state is State.ABSENT
+
+
+def test_policy_behind_a_wildcard_alias_is_none(judged: Any) -> None:
+    zone = {"MX": OWN_MX, "TXT _dmarc": ["→ www.fabrikam.net", "v=DMARC1; p=reject"]}
+    assert judged(zone).dmarc_policy == "reject"
+    assert judged({**zone, "CNAME *": ["www.fabrikam.net"]}).dmarc_policy == "absent"
+
+
+def test_wildcard_is_itself_evidence_of_nothing(seen: Any) -> None:
+    zone = {
+        "MX": OWN_MX,
+        "CNAME *": ["shops.myshopify.com"],
+        "A *": ["→ shops.myshopify.com", "192.0.2.1"],
+        "TXT *._domainkey": ["→ s1.domainkey.u1.wl001.sendgrid.net", KEY],
+    }
+    assert seen(zone).traces == {}
+    assert seen(zone).keys == []
+
+
+def test_key_that_every_selector_has_is_no_key(seen: Any) -> None:
+    zone = {"MX": FILTER_MX, "TXT google._domainkey": [KEY]}
+    assert [each.selector for each in seen(zone).keys] == ["google"]
+    found = seen({**zone, "TXT *._domainkey": [KEY]})
+    assert (found.keys, found.proved) == ([], {})
+
+
+def test_wildcard_of_texts_alone_hides_no_alias(seen: Any) -> None:
+    found = seen({"MX": OWN_MX, "CNAME autodiscover": AUTODISCOVER, "CNAME *": []})
+    assert found.signals["autodiscover_microsoft"].state is State.PRESENT

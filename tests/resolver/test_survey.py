@@ -57,9 +57,42 @@ async def test_quick_depth_asks_exactly_its_set(engine: Engine, name_server: Nam
         "enterpriseregistration.contoso.com CNAME",
         "selector1._domainkey.contoso.com TXT",
         "selector2._domainkey.contoso.com TXT",
+        "*.contoso.com CNAME",
+        "mail.contoso.com A",
     }
-    assert found.queries == name_server.total == 8
+    assert found.queries == name_server.total == 10
     assert found.duration_ms > 0
+
+
+async def test_quick_depth_asks_no_more_where_nothing_can_be_mistaken(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load("fabrikam.com MX 10 mx1.fabrikam.net\nfabrikam.com MX 20 mx.notfabrikam.com")
+
+    found = await survey(engine, "fabrikam.com", Depth.QUICK, Hints())
+
+    assert found.queries == name_server.total == 8
+    assert found.get(RRType.CNAME, "*") is None
+
+
+async def test_quick_depth_follows_the_own_name_of_an_mx_host(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(
+        "\n".join(f"fabrikam.com MX {n}0 mx{n}.fabrikam.com" for n in (1, 2, 3))
+        + "\nmx1.fabrikam.com CNAME fabrikam-com.mail.protection.outlook.com"
+        + "\nfabrikam-com.mail.protection.outlook.com A 192.0.2.1"
+    )
+
+    await survey(engine, "fabrikam.com", Depth.QUICK, Hints())
+    found = await survey(engine, "fabrikam.com", Depth.QUICK, Hints())
+
+    answer = found.get(RRType.A, "mx1")
+    assert answer is not None
+    assert answer.chain == ("fabrikam-com.mail.protection.outlook.com",)
+    assert found.get(RRType.A, "mx2") is not None
+    assert found.get(RRType.A, "mx3") is None
+    assert name_server.queries["mx1.fabrikam.com A"] == 2  # never from memory
 
 
 async def test_quick_depth_asks_three_selectors_at_most(
@@ -179,7 +212,7 @@ async def test_a_slow_mx_is_asked_again_beside_everything_else(name_server: Name
     mx = found.get(RRType.MX)
     assert mx is not None
     assert mx.outcome is Outcome.FOUND
-    assert len(found.answers) == 8
+    assert len(found.answers) == 10
     assert name_server.queries["contoso.com MX"] == 3
 
 
@@ -232,8 +265,11 @@ async def test_a_wildcard_shows_itself_at_a_selector_nobody_chose(
     surveys = [await survey(engine, "contoso.com", Depth.FULL, Hints()) for _ in range(2)]
 
     probes = [q for q in name_server.queries if q.startswith("hunter-")]
-    assert len(probes) == 2
+    assert len(probes) == 6  # two random selectors, and two random labels by two types
     for found in surveys:
+        assert {found.answers[f"*.contoso.com {rrtype}"].outcome for rrtype in ("CNAME", "A")} == {
+            Outcome.NXDOMAIN
+        }
         answer = found.get(RRType.TXT, "*._domainkey")
         assert answer is not None
         assert answer.outcome is Outcome.FOUND

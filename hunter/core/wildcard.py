@@ -1,0 +1,48 @@
+"""Answers that a wildcard gave: every name gets them, so they say nothing about the name."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hunter.core.answers import Answer, RRType, Survey
+
+#: label under which the answers to a name nobody can have chosen are filed
+WILDCARD = "*"
+#: the same below _domainkey
+WILDCARD_KEY = "*._domainkey"
+#: kinds of records whose names are chosen for a purpose
+_NAMED = frozenset({RRType.CNAME, RRType.TXT, RRType.SRV})
+
+
+def without_wildcards(survey: Survey) -> Survey:
+    """The survey, with the wildcard's own answer, and no record, wherever a name only shows that.
+
+    An alias that every name below the domain has (RFC 4592) proves no service; the evidence is
+    then the wildcard itself.
+    """
+    probe = survey.get(RRType.CNAME, WILDCARD)
+    if probe is None or not (alias := _alias(probe)):
+        return survey
+    nothing = msgspec.structs.replace(probe, records=(), chain=())
+    suffix = "." + survey.domain
+    answers = {
+        question: nothing
+        if answer.rrtype in _NAMED and answer.name.endswith(suffix) and _alias(answer) == alias
+        else answer
+        for question, answer in survey.answers.items()
+        if not answer.name.startswith(WILDCARD + suffix)
+    }
+    return msgspec.structs.replace(survey, answers=answers)
+
+
+def _alias(answer: Answer) -> str:
+    """The name that the name of an answer is an alias of; "" when it is none."""
+    if answer.chain:
+        return answer.chain[0]
+    return answer.records[0] if answer.rrtype is RRType.CNAME and answer.records else ""
+
+
+def same_answer(answer: Answer, probe: Answer) -> bool:
+    """True when a name answers just as a name nobody can have chosen does."""
+    found = {*answer.chain, *answer.records}
+    return bool(found) and found == {*probe.chain, *probe.records}
