@@ -24,7 +24,7 @@ from hunter.core.judgement import (
     SignalDates,
     State,
 )
-from hunter.core.posture import ENFORCED, grade, spf_gap
+from hunter.core.posture import dmarc_gap, grade, spf_gap
 from hunter.core.products import find_products
 from hunter.core.refusals import NEVER_COMPANIES
 from hunter.core.score import Fact, fill, priority, score_lines, total, verdict
@@ -60,7 +60,8 @@ _TENANT_MATTERS = frozenset(
     }
 )
 _MICROSOFT_SELECTORS = ("selector1._domainkey", "selector2._domainkey")
-#: an operator that no public data confirms is a hint
+#: most that an operator counts for that no public data confirms: its own MX proves at least who receives
+_UNVERIFIED_MX = 0.75
 _UNVERIFIED = 0.5
 _CALL_FIRST = 1
 #: this many business products make a company that buys software
@@ -318,7 +319,9 @@ def _inferred(
         fact,
         evidence,
         provider=outcome.suite,
-        confidence=_capped(outcome.probability, outcome.suite, rules),
+        confidence=_capped(
+            outcome.probability, outcome.suite, rules, is_receiver=suite == outcome.suite
+        ),
         guess=outcome,
     )
 
@@ -367,15 +370,15 @@ def _rest(
         fact,
         evidence,
         provider=place or None,
-        confidence=_capped(outcome.probability, operator, rules),
+        confidence=_capped(outcome.probability, operator, rules, is_receiver=True),
         guess=outcome,
     )
 
 
-def _capped(probability: float, operator: str, rules: Rules) -> float:
+def _capped(probability: float, operator: str, rules: Rules, *, is_receiver: bool) -> float:
     row = rules.providers.get(operator)
     if row is not None and row.verified == "no" and row.id != identity.EXCHANGE:
-        return min(probability, _UNVERIFIED)
+        return min(probability, _UNVERIFIED_MX if is_receiver else _UNVERIFIED)
     return probability
 
 
@@ -562,9 +565,9 @@ def _listed(names: list[str]) -> str:
 def _add_posture(facts: dict[str, Fact], seen: Seen, dmarc: DmarcView) -> None:
     if seen.mail is None or not seen.mail.hosts:
         return
-    if dmarc.policy not in ENFORCED and dmarc.policy != "unknown":
-        what = "there is no record" if dmarc.policy == "absent" else "the policy is none"
-        facts["dmarc_not_enforced"] = Fact(dmarc.evidence, what)
+    unprotected = dmarc_gap(dmarc)
+    if unprotected:
+        facts["dmarc_not_enforced"] = Fact(dmarc.evidence, unprotected)
     txt = seen.survey.get(RRType.TXT)
     gap = spf_gap(seen.spf, txt)
     if gap and txt is not None:

@@ -7,6 +7,8 @@ from hunter.core.sender import DmarcView, SpfView
 
 #: applied DMARC policies that keep forged mail out of the inbox
 ENFORCED = frozenset({"reject", "quarantine"})
+#: findings of a record that somebody meant and receivers do not read
+_FAULTY_DMARC = frozenset({"dmarc_like_record_ignored", "dmarc_dangling_cname"})
 _WEAK_ALL = frozenset({"", "?", "+"})
 
 
@@ -23,6 +25,20 @@ def spf_gap(spf: SpfView, txt: Answer | None) -> str:
     if spf.all in _WEAK_ALL and not spf.redirect:
         return "it ends without a decision"
     return ""
+
+
+def dmarc_gap(dmarc: DmarcView) -> str:
+    """Why no DMARC policy is enforced in words, "" when one is or when that is not known."""
+    if dmarc.policy in ENFORCED or dmarc.policy == "unknown":
+        return ""
+    codes = {each.code for each in dmarc.findings}
+    if "dmarc_multiple_records" in codes:
+        return "there are several records, so receivers ignore them all"
+    if dmarc.policy == "none":
+        return "it is in test mode" if "dmarc_test_mode" in codes else "the policy is none"
+    if _FAULTY_DMARC & codes or any(each.record for each in dmarc.evidence):
+        return "the record is faulty, so receivers ignore it"
+    return "there is no record"
 
 
 def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) -> str | None:

@@ -184,8 +184,42 @@ def test_exchange_federation_on_an_own_server_is_exchange(judged: Any) -> None:
 def test_unverified_operator_is_a_hint(judged: Any) -> None:
     found = judged({"MX": ["10 mx.markum.net"]})
     assert found.provider == "markum"
-    assert found.confidence == 0.5
-    assert found.priority == 5
+    assert (found.confidence, found.confidence_word) == (0.75, "likely")
+    assert found.priority == 2
+
+
+def test_unverified_suite_named_by_other_records_stays_off_the_call_list(make_survey: Any) -> None:
+    providers = dict(RULES.providers)
+    providers["rackspace_email"] = msgspec.structs.replace(
+        providers["rackspace_email"], verified="no"
+    )
+    rules = msgspec.structs.replace(RULES, providers=providers)
+    zone = {"MX": FILTER_MX, "CNAME autodiscover": ["autodiscover.emailsrvr.com"]}
+    found = judge(make_survey(zone), NO_HISTORY, rules, AS_OF)
+    assert (found.provider, found.confidence, found.priority) == ("rackspace_email", 0.5, 5)
+
+
+@pytest.mark.parametrize(
+    ("records", "told"),
+    [
+        ([], "there is no record"),
+        (["v=DMARC1; p=none"], "the policy is none"),
+        (["v=DMARC1; p=none", "v=DMARC1; p=reject"], "several records"),
+        (["v=DMARC1; p=rejct"], "the record is faulty"),
+        (["v=dmarc1 p=reject"], "the record is faulty"),
+        (["v=DMARC1; p=quarantine; t=y"], "it is in test mode"),
+    ],
+)
+def test_dmarc_is_told_as_it_is(judged: Any, records: list[str], told: str) -> None:
+    found = judged({"MX": NATRO_MX, "TXT _dmarc": records})
+    (line,) = [each for each in found.lines if each.code == "dmarc_not_enforced"]
+    assert told in line.reason
+
+
+def test_dmarc_in_force_is_no_gap(judged: Any) -> None:
+    for policy in ("reject", "quarantine"):
+        found = judged({"MX": NATRO_MX, "TXT _dmarc": [f"v=DMARC1; p={policy}"]})
+        assert "dmarc_not_enforced" not in codes(found)
 
 
 def test_spf_left_over_is_told_without_claiming_mail(judged: Any) -> None:
@@ -359,7 +393,7 @@ def test_wildcard_is_no_evidence(judged: Any) -> None:
     found = judged(
         {
             "MX": OWN_MX,
-            "TXT hunter-0a1b2c3d4e5f._domainkey": wild,
+            "TXT *._domainkey": wild,
             "TXT selector1._domainkey": wild,
             "TXT google._domainkey": [],
         }
