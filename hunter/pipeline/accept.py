@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -38,12 +38,14 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class Idempotency(msgspec.Struct, frozen=True):
-    """A request's Idempotency-Key; `digest` gives the body's digest once all names were read."""
+    """A request's Idempotency-Key; `digest` gives the request's digest once all names were read."""
 
     key: str
     method: str
     path: str
     digest: Callable[[], bytes]
+    #: the body is here as a whole, so the digest stands before the first name is read
+    is_read: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,16 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
 
 
+class Companion(Protocol):
+    """What is stored in the same transactions as the job. Both may run again after a lost COMMIT."""
+
+    async def opened(self, conn: Connection, job_id: UUID) -> None:
+        """The job was made; no name was read yet."""
+
+    async def accepted(self, conn: Connection, accepted: Accepted) -> None:
+        """The job is about to be accepted."""
+
+
 async def accept_scan(
     db: Database,
     hints: Hints,
@@ -70,6 +82,7 @@ async def accept_scan(
     depth: Depth,
     caller: str = "anonymous",
     idempotency: Idempotency | None = None,
+    companion: Companion | None = None,
     allow_test_names: bool = False,
     registrable: bool = False,
     limit: int = 1_000_000,
@@ -79,7 +92,7 @@ async def accept_scan(
 
     Bad names are listed, not raised, except for the one name of an interactive scan
     (InvalidDomain). Raises InvalidInput when there is no name at all, LimitExceeded above `limit`,
-    InvalidInput when the key was used for another body, Conflict when its twin still runs, and
+    InvalidInput when the key was used for another request, Conflict when its twin still runs, and
     Unavailable. After an exception nothing is left of the upload.
     """
     reading = _Reading(allow_test_names=allow_test_names, registrable=registrable, limit=limit)
@@ -87,6 +100,7 @@ async def accept_scan(
         db,
         reading,
         request=idempotency,
+        companion=companion,
         caller=caller,
         lane=lane,
         depth=depth,
@@ -120,7 +134,7 @@ async def _accept_in_slices(
             await upload.db.transact(upload.open)
             break
         except _KeyTakenError as taken:
-            if taken.earlier.body_hash is not None:
+            if taken.earlier.body_hash is not None and not upload.is_read:
                 async for _ in batches:  # the digest needs the whole body
                     pass
             if (answer := await upload.settle_with(taken.earlier)) is not None:
@@ -154,16 +168,7 @@ async def _accepted(upload: _Upload, hints: Hints, status: str) -> Accepted:
     if upload.hinted:
         pairs = [(hint.chunk_id, hint.number) for hint in upload.hinted]
         await hints.give(upload.lane, pairs)
-    reading = upload.reading
-    return Accepted(
-        job_id=str(upload.job_id),
-        status=status,
-        total=reading.accepted,
-        accepted=reading.accepted,
-        rejected_count=reading.rejected,
-        rejected=reading.listed,
-        duplicates=reading.duplicates,
-    )
+    return upload.answer(status)
 
 
 class _Reading:
@@ -249,6 +254,7 @@ class _Upload:
         reading: _Reading,
         *,
         request: Idempotency | None,
+        companion: Companion | None,
         caller: str,
         lane: str,
         depth: Depth,
@@ -260,7 +266,9 @@ class _Upload:
         self.lane = lane
         self.is_interactive = lane == "interactive"
         self.hinted: list[chunks.Hint] = []
+        self.is_read = request is not None and request.is_read
         self._request = request
+        self._companion = companion
         self._key: idempotency.Key | None = None
         if request is not None:
             self._key = idempotency.Key(caller, request.key, request.method, request.path)
@@ -277,6 +285,8 @@ class _Upload:
             earlier = await idempotency.reserve(conn, self._key, self.job_id)
             if earlier is not None:
                 raise _KeyTakenError(earlier)
+        if self._companion is not None:
+            await self._companion.opened(conn, self.job_id)
 
     async def store_whole(self, conn: Connection) -> str:
         """Everything in one transaction."""
@@ -339,7 +349,22 @@ class _Upload:
             await idempotency.settle(
                 conn, self._key, body_hash=self._request.digest(), job_id=self.job_id
             )
+        if self._companion is not None:
+            await self._companion.accepted(conn, self.answer(status))
         return status
+
+    def answer(self, status: str) -> Accepted:
+        """What the request is told."""
+        reading = self.reading
+        return Accepted(
+            job_id=str(self.job_id),
+            status=status,
+            total=reading.accepted,
+            accepted=reading.accepted,
+            rejected_count=reading.rejected,
+            rejected=reading.listed,
+            duplicates=reading.duplicates,
+        )
 
     async def drop(self) -> None:
         """Delete what was stored of a failed upload; a sweep does it later where this cannot."""
@@ -365,7 +390,7 @@ class _Upload:
             return None
         if self._request is None or earlier.body_hash != self._request.digest():
             raise InvalidInput(
-                "this Idempotency-Key was used for another body",
+                "this Idempotency-Key was used for another request",
                 errors=(("Idempotency-Key", "use a new key for a new request"),),
             )
         async with self.db.acquire() as conn:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import IO, Final
 from uuid import UUID
 
 import msgspec
 
 from hunter.core.answers import Depth
-from hunter.core.domain import Domain, parse_domain
+from hunter.core.domain import REASONS, Domain, parse_domain
 from hunter.core.errors import HunterError, InvalidDomain, InvalidInput
 from hunter.ops.metrics import Metrics
-from hunter.pipeline.accept import Accepted, Line, accept_scan
+from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.pipeline.columns import Columns
-from hunter.pipeline.companies import Company, CompanyList, Refusal, open_companies
+from hunter.pipeline.companies import (
+    ROW_REASONS,
+    Company,
+    CompanyList,
+    Refusal,
+    open_companies,
+)
 from hunter.queue.hints import Hints
 from hunter.store import ingests
 from hunter.store.database import Connection, Database
@@ -63,8 +70,9 @@ async def ingest_company(
     *,
     company_name: str | None,
     settings: Settings,
+    idempotency: Idempotency | None = None,
 ) -> tuple[Domain, Accepted]:
-    """Store one company as a lead and scan it at once.
+    """Store one company as a lead and scan it at once; both are one transaction.
 
     `addresses` are its domain, web site and e-mail address as far as they are known, the best
     first; the first that gives a domain counts. Raises InvalidDomain when none does.
@@ -76,12 +84,6 @@ async def ingest_company(
         company_name=company_name,
         source=settings.source,
     )
-
-    async def store(conn: Connection) -> None:
-        await ingests.upsert_companies(conn, [lead])
-
-    await db.transact(store, reserved=True)
-    metrics.leads_ingested_total.inc({})
     accepted = await accept_scan(
         db,
         hints,
@@ -89,11 +91,29 @@ async def ingest_company(
         lane="interactive",
         depth=settings.depth,
         caller=settings.caller,
+        idempotency=idempotency,
+        companion=_LeadOfScan(lead),
         allow_test_names=settings.allow_test_names,
         registrable=True,
         chunk_size=settings.chunk_size,
     )
+    if not accepted.replayed:
+        metrics.leads_ingested_total.inc({})
     return domain, accepted
+
+
+class _LeadOfScan:
+    """One company, stored with the job that scans it."""
+
+    def __init__(self, lead: ingests.Company) -> None:
+        self._lead = lead
+
+    async def opened(self, conn: Connection, job_id: UUID) -> None:
+        """Nothing yet."""
+
+    async def accepted(self, conn: Connection, accepted: Accepted) -> None:
+        """The company as a lead."""
+        await ingests.upsert_companies(conn, [self._lead])
 
 
 def _first_domain(addresses: list[str], *, allow_test_names: bool) -> Domain:
@@ -117,17 +137,18 @@ async def ingest_file(
     *,
     filename: str | None,
     settings: Settings,
+    idempotency: Idempotency | None = None,
 ) -> Ingested:
     """Store the companies of a file as leads and queue one scan of them all.
 
     Rows that give no company are kept as rejects of the batch. Raises InvalidInput when the file
     is no table, or when no row of it gives a company; the batch then says so too.
+    The digest of `idempotency` is asked for before the file is read.
     """
     found = await asyncio.to_thread(
         open_companies, file, allow_test_names=settings.allow_test_names
     )
-    upload = _Upload(db, metrics, found, settings)
-    await upload.open(filename)
+    upload = _Upload(db, metrics, found, filename, settings)
     try:
         scan = await accept_scan(
             db,
@@ -136,15 +157,21 @@ async def ingest_file(
             lane="bulk",
             depth=settings.depth,
             caller=settings.caller,
+            idempotency=idempotency,
+            companion=upload,
             allow_test_names=settings.allow_test_names,
             registrable=True,
             chunk_size=settings.chunk_size,
         )
     except HunterError as error:
         failure = upload.explain(error)
-        await upload.close(None, failure=str(failure))
+        await asyncio.shield(upload.fail(str(failure)))
         raise failure from error
-    await upload.close(scan)
+    except BaseException:
+        await asyncio.shield(upload.fail("the server stopped taking the file in; send it again"))
+        raise
+    if scan.replayed:
+        return await _replayed(db, scan)
     return Ingested(
         batch_id=str(upload.batch_id),
         filename=filename,
@@ -154,6 +181,30 @@ async def ingest_file(
         detected=describe(found),
         scan=scan,
     )
+
+
+async def _replayed(db: Database, scan: Accepted) -> Ingested:
+    """How the first file with the same Idempotency-Key came out."""
+    async with db.acquire() as conn:
+        batch = await ingests.batch_of_job(conn, UUID(scan.job_id))
+        rejects = await ingests.rejects_page(conn, UUID(batch.batch_id), limit=LISTED_REFUSALS)
+    return Ingested(
+        batch_id=batch.batch_id,
+        filename=batch.filename,
+        row_count=batch.row_count,
+        rejected_count=batch.rejected_count,
+        rejected=[
+            Refusal(row.line, row.value, row.reason, reason_in_words(row.reason))
+            for row in rejects.items
+        ],
+        detected=batch.detected or {},
+        scan=scan,
+    )
+
+
+def reason_in_words(code: str) -> str:
+    """Why a row was refused, with the fix."""
+    return ROW_REASONS.get(code) or REASONS.get(code, "")
 
 
 def describe(found: CompanyList) -> dict[str, object]:
@@ -181,7 +232,12 @@ class _Upload:
     """One file on its way into the store."""
 
     def __init__(
-        self, db: Database, metrics: Metrics, found: CompanyList, settings: Settings
+        self,
+        db: Database,
+        metrics: Metrics,
+        found: CompanyList,
+        filename: str | None,
+        settings: Settings,
     ) -> None:
         self.batch_id = uuid7()
         self.row_count = 0
@@ -190,27 +246,32 @@ class _Upload:
         self._db = db
         self._metrics = metrics
         self._entries = found.entries
+        self._filename = filename
         self._detected = describe(found)
         self._settings = settings
         self._accepted = 0
         self._last_line = 0
+        #: the batch is in the store; an upload refused for its key never gets there
+        self._is_open = False
 
-    async def open(self, filename: str | None) -> None:
-        """The batch, in state receiving."""
+    async def opened(self, conn: Connection, job_id: UUID) -> None:
+        """The batch, in state receiving, with its job."""
+        await ingests.create_batch(
+            conn,
+            self.batch_id,
+            filename=self._filename,
+            source=self._settings.source,
+            caller=self._settings.caller,
+            job_id=job_id,
+        )
 
-        async def create(conn: Connection) -> None:
-            await ingests.create_batch(
-                conn,
-                self.batch_id,
-                filename=filename,
-                source=self._settings.source,
-                caller=self._settings.caller,
-            )
-
-        await self._db.transact(create)
+    async def accepted(self, conn: Connection, accepted: Accepted) -> None:
+        """The batch is accepted by the COMMIT that accepts its job."""
+        await self._finish(conn, accepted, failure=None)
 
     async def lines(self) -> AsyncIterator[list[Line]]:
         """Slices of domains to scan; each slice is stored as leads before it is handed on."""
+        self._is_open = True
         while entries := list(itertools.islice(self._entries, _TURN)):
             await asyncio.sleep(0)
             while len(entries) < SLICE and (more := list(itertools.islice(self._entries, _TURN))):
@@ -255,25 +316,31 @@ class _Upload:
 
     def explain(self, error: HunterError) -> HunterError:
         """The error as it concerns the file: when no row was good, the rows say why."""
-        if self._accepted or not isinstance(error, InvalidInput):
+        if not self._is_open or self._accepted or not isinstance(error, InvalidInput):
             return error
         places = tuple((f"line {each.line}", each.detail) for each in self.listed[:100])
         return InvalidInput("No row of the file gives a company domain.", errors=places)
 
-    async def close(self, scan: Accepted | None, failure: str | None = None) -> None:
-        """How the batch came out."""
+    async def fail(self, reason: str) -> None:
+        """Say in the batch why it failed; where this cannot, a sweep does it later."""
+        if not self._is_open:
+            return
 
-        async def finish(conn: Connection) -> None:
-            await ingests.finish_batch(
-                conn,
-                self.batch_id,
-                row_count=self.row_count,
-                accepted=scan.accepted if scan else 0,
-                rejected=self.rejected,
-                duplicates=scan.duplicates if scan else 0,
-                detected=self._detected,
-                job_id=UUID(scan.job_id) if scan else None,
-                failure=failure,
-            )
+        async def work(conn: Connection) -> None:
+            await self._finish(conn, None, failure=reason)
 
-        await self._db.transact(finish)
+        with suppress(HunterError):
+            await self._db.transact(work, deadline_s=2)
+
+    async def _finish(self, conn: Connection, scan: Accepted | None, failure: str | None) -> None:
+        await ingests.finish_batch(
+            conn,
+            self.batch_id,
+            row_count=self.row_count,
+            accepted=scan.accepted if scan else 0,
+            rejected=self.rejected,
+            duplicates=scan.duplicates if scan else 0,
+            detected=self._detected,
+            job_id=UUID(scan.job_id) if scan else None,
+            failure=failure,
+        )

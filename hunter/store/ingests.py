@@ -102,21 +102,28 @@ def _clean(text: str | None) -> str | None:
 
 
 _CREATE: Final[LiteralString] = """
-    INSERT INTO ingest_batch (id, filename, source, caller) VALUES ($1, $2, $3, $4)
+    INSERT INTO ingest_batch (id, filename, source, caller, job_id) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (id) DO NOTHING
 """
 
 
 async def create_batch(
-    conn: Connection, batch_id: UUID, *, filename: str | None, source: str | None, caller: str
+    conn: Connection,
+    batch_id: UUID,
+    *,
+    filename: str | None,
+    source: str | None,
+    caller: str,
+    job_id: UUID | None = None,
 ) -> None:
-    """A batch in state receiving."""
-    await conn.execute(_CREATE, batch_id, _clean(filename), _clean(source), caller)
+    """A batch in state receiving, with the job that receives its companies."""
+    await conn.execute(_CREATE, batch_id, _clean(filename), _clean(source), caller, job_id)
 
 
 _FINISH: Final[LiteralString] = """
     UPDATE ingest_batch SET status = $2, row_count = $3, accepted = $4, rejected = $5,
         duplicates = $6, detected = $7::jsonb, job_id = $8, reason = $9, finished_at = now()
-    WHERE id = $1
+    WHERE id = $1 AND status = 'receiving'
 """
 
 
@@ -132,7 +139,10 @@ async def finish_batch(
     job_id: UUID | None = None,
     failure: str | None = None,
 ) -> None:
-    """Write how a batch came out; with `failure` it failed as a whole."""
+    """Write how a batch came out; with `failure` it failed as a whole.
+
+    What is written stays: after a COMMIT of unknown outcome an accepted batch cannot fail.
+    """
     await conn.execute(
         _FINISH,
         batch_id,
@@ -147,11 +157,36 @@ async def finish_batch(
     )
 
 
-_GET: Final[LiteralString] = """
-    SELECT id, filename, source, status, row_count, accepted, rejected, duplicates, detected,
-        job_id, reason, created_at, finished_at
-    FROM ingest_batch WHERE id = $1
+_SWEEP: Final[LiteralString] = """
+    UPDATE ingest_batch SET status = 'failed', reason = $1, job_id = NULL, finished_at = now()
+    WHERE id IN (
+        SELECT b.id FROM ingest_batch b
+        WHERE b.status = 'receiving' AND b.created_at < now() - interval '10 minutes'
+          AND NOT EXISTS (
+              SELECT FROM scan_job j
+              WHERE j.id = b.job_id AND j.touched_at > now() - interval '10 minutes'
+          )
+        ORDER BY b.id LIMIT 100 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
 """
+
+
+async def sweep(conn: Connection) -> int:
+    """Fail batches whose upload stood still for ten minutes, at most 100; how many.
+
+    Their process was killed: one that fails by itself says so in its batch.
+    """
+    reason = "the server stopped while it took the file in; send the file again"
+    return len(await conn.fetch(_SWEEP, reason))
+
+
+_COLUMNS: Final[LiteralString] = """
+    id, filename, source, status, row_count, accepted, rejected, duplicates, detected,
+    CASE WHEN status = 'accepted' THEN job_id END AS job_id, reason, created_at, finished_at
+"""
+_GET: Final[LiteralString] = f"SELECT {_COLUMNS} FROM ingest_batch WHERE id = $1"  # noqa: S608  # of constants
+_GET_OF_JOB: Final[LiteralString] = f"SELECT {_COLUMNS} FROM ingest_batch WHERE job_id = $1"  # noqa: S608  # of constants
 
 
 async def get_batch(conn: Connection, batch_id: UUID) -> Batch:
@@ -159,6 +194,18 @@ async def get_batch(conn: Connection, batch_id: UUID) -> Batch:
     row = await conn.fetchrow(_GET, batch_id)
     if row is None:
         raise NotFound(f"no ingest batch {batch_id}")
+    return _batch(row)
+
+
+async def batch_of_job(conn: Connection, job_id: UUID) -> Batch:
+    """The batch whose companies a job scans. Raises NotFound."""
+    row = await conn.fetchrow(_GET_OF_JOB, job_id)
+    if row is None:
+        raise NotFound(f"no ingest batch of the job {job_id}")
+    return _batch(row)
+
+
+def _batch(row: Mapping[str, Any]) -> Batch:
     return Batch(
         batch_id=str(row["id"]),
         filename=row["filename"],

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final, TypeVar
 
+import msgspec
 from aiohttp import BodyPartReader, web
 
 from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
@@ -86,9 +87,10 @@ def _mib(size_bytes: int) -> str:
 
 
 class Digest:
-    """SHA-256 of a body while it streams through, for the Idempotency-Key."""
+    """SHA-256 of a request while its body streams through, for the Idempotency-Key."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: web.Request) -> None:
+        self._query = sorted((name, value) for name, value in request.query.items() if value)
         self._hash = hashlib.sha256()
 
     def feed(self, piece: bytes) -> None:
@@ -96,8 +98,11 @@ class Digest:
         self._hash.update(piece)
 
     def value(self) -> bytes:
-        """The digest of all pieces so far."""
-        return self._hash.digest()
+        """The digest of all pieces so far, and of the query when there is one."""
+        if not self._query:
+            return self._hash.digest()
+        query = hashlib.sha256(msgspec.json.encode(self._query)).digest()
+        return hashlib.sha256(query + self._hash.digest()).digest()
 
 
 async def json_body(request: web.Request, digest: Digest) -> bytes:
@@ -147,9 +152,12 @@ def decode_line(line: bytes) -> str:
     return line.decode("latin-1").strip()
 
 
-async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], str]:
+async def spool_upload(
+    request: web.Request, digest: Digest, *allowed: str
+) -> tuple[IO[bytes], str]:
     """An uploaded file at its start and its name: multipart, or the raw body.
 
+    The digest is of the file alone: a form sent again has another boundary.
     The caller closes the file. Large ones lie on disk; Unavailable when there is no room.
     """
     kind = media_type(request, *allowed, "multipart/form-data")
@@ -157,11 +165,11 @@ async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], 
     try:
         name = ""
         if kind == "multipart/form-data":
-            name = await _spool_part(request, file)
+            name = await _spool_part(request, file, digest)
         else:
             limit = request.app[CONFIG].body_max_bytes
             async for piece in body_chunks(request, limit=limit, way_out="Split the file."):
-                _keep(file, piece)
+                _keep(file, piece, digest)
     except BaseException:
         file.close()
         raise
@@ -169,14 +177,15 @@ async def spool_upload(request: web.Request, *allowed: str) -> tuple[IO[bytes], 
     return file, name
 
 
-def _keep(file: IO[bytes], piece: bytes) -> None:
+def _keep(file: IO[bytes], piece: bytes, digest: Digest) -> None:
+    digest.feed(piece)
     try:
         file.write(piece)
     except OSError as error:
         raise Unavailable("There is no room for the file now.", retry_after_s=30) from error
 
 
-async def _spool_part(request: web.Request, file: IO[bytes]) -> str:
+async def _spool_part(request: web.Request, file: IO[bytes], digest: Digest) -> str:
     """Write the first file of a multipart form into `file`; its name. Other fields are dropped."""
     limit, size, patience = request.app[CONFIG].body_max_bytes, 0, _Patience()
     try:
@@ -188,7 +197,7 @@ async def _spool_part(request: web.Request, file: IO[bytes]) -> str:
                 if size > limit:
                     raise _too_large(limit, "Split the file.")
                 if wanted:
-                    _keep(file, piece)
+                    _keep(file, piece, digest)
             if wanted:
                 return part.filename or ""
     except (ValueError, AssertionError) as error:

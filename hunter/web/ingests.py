@@ -15,7 +15,7 @@ from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
 from hunter.web.middleware import API
 from hunter.web.receipts import batch_view, company_view, row_reject_view
 from hunter.web.requests import CompanyRequest, IngestQuery, PageQuery
-from hunter.web.scans import JSON, id_in_path
+from hunter.web.scans import JSON, id_in_path, idempotency_of
 from hunter.web.schema import read_json, read_query, render
 
 FILE_TYPES: Final = (
@@ -32,7 +32,8 @@ FILE_TYPES: Final = (
 async def ingest_domain(request: web.Request) -> web.Response:
     """POST /ingest/domain"""
     media_type(request, JSON)
-    given = read_json(await json_body(request, Digest()), CompanyRequest)
+    digest = Digest(request)
+    given = read_json(await json_body(request, digest), CompanyRequest)
     domain, accepted = await ingest_company(
         request.app[DB],
         request.app[HINTS],
@@ -40,6 +41,7 @@ async def ingest_domain(request: web.Request) -> web.Response:
         [text for text in (given.domain, given.website, given.email) if text.strip()],
         company_name=given.company_name.strip() or None,
         settings=_settings(request, given.source, given.depth),
+        idempotency=idempotency_of(request, digest),
     )
     headers = {"Location": f"{API}/leads/{domain.name}"}
     return render(company_view(domain, accepted), status=202, headers=headers)
@@ -48,7 +50,9 @@ async def ingest_domain(request: web.Request) -> web.Response:
 async def ingest_csv(request: web.Request) -> web.Response:
     """POST /ingest/csv"""
     query = read_query(request, IngestQuery)
-    file, name = await spool_upload(request, *FILE_TYPES)
+    digest = Digest(request)
+    idempotency = idempotency_of(request, digest, is_read=True)
+    file, name = await spool_upload(request, digest, *FILE_TYPES)
     with file:
         done = await ingest_file(
             request.app[DB],
@@ -57,6 +61,7 @@ async def ingest_csv(request: web.Request) -> web.Response:
             file,
             filename=name or None,
             settings=_settings(request, query.source, query.depth or Depth.QUICK),
+            idempotency=idempotency,
         )
     headers = {"Location": f"{API}/ingest/batches/{done.batch_id}"}
     return render(batch_view(done), status=202, headers=headers)

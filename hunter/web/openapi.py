@@ -131,6 +131,8 @@ def _headers(route: Route) -> list[dict[str, Any]]:
     names = {
         "/scan/domain": ("Prefer", "Idempotency-Key"),
         "/scan/bulk": ("Idempotency-Key",),
+        "/ingest/domain": ("Idempotency-Key",),
+        "/ingest/csv": ("Idempotency-Key",),
     }.get(route.path, ())
     if route.method != "POST":
         return []

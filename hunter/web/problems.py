@@ -75,7 +75,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         Kind("invalid-input", 422, "Invalid request", "The body can be read but not used: an unknown field, a wrong type, a file that is no table. Each entry of `errors` names a place and the fix."),
         Kind("invalid-domain", 422, "Not a company domain", "The name is not a domain that can be scanned. `reason` is a code, the detail says how to put it right."),
         Kind("internal-error", 500, "Internal error", "Hunter made a mistake. The log has it under the request id; please report that id."),
-        Kind("unavailable", 503, "Temporarily unavailable", "A dependency is away. Nothing was accepted. Send the same request again after `Retry-After` seconds."),
+        Kind("unavailable", 503, "Temporarily unavailable", "A dependency is away. Send the same request again after `Retry-After` seconds; with an Idempotency-Key it is never taken in twice."),
     )
 }  # fmt: skip
 

@@ -8,8 +8,7 @@ import msgspec
 
 from hunter.core.domain import REASONS, Domain
 from hunter.pipeline.accept import Accepted
-from hunter.pipeline.companies import ROW_REASONS
-from hunter.pipeline.ingest import Ingested
+from hunter.pipeline.ingest import Ingested, reason_in_words
 from hunter.store.ingests import RejectedRow
 from hunter.store.jobs import Reject
 from hunter.web.middleware import API
@@ -148,5 +147,4 @@ def batch_view(done: Ingested) -> BatchView:
 
 def row_reject_view(row: RejectedRow) -> RejectView:
     """A refused row with its reason in words."""
-    detail = ROW_REASONS.get(row.reason) or REASONS.get(row.reason, "")
-    return RejectView(row.value, row.reason, row.line, detail)
+    return RejectView(row.value, row.reason, row.line, reason_in_words(row.reason))

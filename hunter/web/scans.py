@@ -54,7 +54,7 @@ _read_ndjson = msgspec.json.Decoder(str | DomainLine).decode
 async def scan_domain(request: web.Request) -> web.Response:
     """POST /scan/domain"""
     media_type(request, JSON)
-    digest = Digest()
+    digest = Digest(request)
     wanted = read_json(await json_body(request, digest), ScanRequest)
     accepted = await _accept(request, [Line(1, wanted.domain)], "interactive", wanted.depth, digest)
     return await answer_job(request, accepted)
@@ -64,7 +64,7 @@ async def scan_bulk(request: web.Request) -> web.Response:
     """POST /scan/bulk"""
     kind = media_type(request, JSON, TEXT, *NDJSON)
     depth = read_query(request, DepthQuery).depth
-    digest = Digest()
+    digest = Digest(request)
     names: list[Line] | AsyncIterator[list[Line]]
     if kind == JSON:
         body = read_json(await json_body(request, digest), BulkRequest)
@@ -90,14 +90,20 @@ async def _accept(
         lane=lane,
         depth=depth,
         caller=request[CALLER],
-        idempotency=_idempotency(request, digest),
+        idempotency=idempotency_of(request, digest),
         allow_test_names=config.allow_test_names,
         limit=NAMES_MAX,
         chunk_size=config.chunk_size,
     )
 
 
-def _idempotency(request: web.Request, digest: Digest) -> Idempotency | None:
+def idempotency_of(
+    request: web.Request, digest: Digest, *, is_read: bool = False
+) -> Idempotency | None:
+    """What the Idempotency-Key header asks for; an earlier path is the same as the versioned one.
+
+    `is_read` says that the body will be there before the first name. Raises InvalidInput.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
@@ -106,7 +112,8 @@ def _idempotency(request: web.Request, digest: Digest) -> Idempotency | None:
         raise InvalidInput(
             "The Idempotency-Key cannot be used.", errors=(("Idempotency-Key", detail),)
         )
-    return Idempotency(key=key, method=request.method, path=request.path, digest=digest.value)
+    path = API + request.path.removeprefix(API)
+    return Idempotency(key, request.method, path, digest.value, is_read)
 
 
 def _listed(body: BulkRequest) -> list[Line]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
 
+from hunter.core.answers import Depth
 from hunter.core.errors import InvalidDomain, InvalidInput, Unavailable
 from hunter.ops.metrics import Metrics
 from hunter.pipeline import ingest
 from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
 from hunter.queue.hints import Hints
+from hunter.store import ingests, jobs
 from hunter.store.database import Database, Exhausted
 
 SETTINGS = Settings(caller="tests", source="fair", allow_test_names=True)
@@ -127,3 +131,87 @@ async def test_a_company_without_a_domain_is_refused_for_its_best_address(
         await ingest_company(db, hints, Metrics(), addresses, company_name=None, settings=SETTINGS)
 
     assert getattr(refused.value, "reason", None) == reason
+
+
+async def test_a_file_and_its_scan_are_accepted_together_or_not_at_all(
+    db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = ingests.finish_batch
+
+    async def away(*args: Any, failure: str | None = None, **more: Any) -> None:
+        if failure is None:
+            raise Exhausted("the database is out of disk or memory")
+        await finish(*args, failure=failure, **more)
+
+    monkeypatch.setattr("hunter.store.ingests.finish_batch", away)
+
+    with pytest.raises(Unavailable):
+        await _ingest(db, hints, "site\nacme.com\n")
+
+    assert await look.fetchval("SELECT status FROM ingest_batch") == "failed"
+    assert await look.fetchval("SELECT count(*) FROM scan_job") == 0
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, ZeroDivisionError])
+async def test_a_file_that_is_broken_off_is_a_failed_batch(
+    db: Database,
+    hints: Hints,
+    look: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+) -> None:
+    async def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hunter.store.ingests.upsert_companies", broken)
+
+    with pytest.raises(error):
+        await _ingest(db, hints, "site\nacme.com\n")
+
+    row = await look.fetchrow("SELECT status, reason FROM ingest_batch")
+    assert row["status"] == "failed"
+    assert "send it again" in row["reason"]
+    assert await look.fetchval("SELECT count(*) FROM scan_job") == 0
+
+
+async def test_an_accepted_batch_cannot_fail_afterwards(
+    db: Database, hints: Hints, look: Any
+) -> None:
+    done = await _ingest(db, hints, "site\nacme.com\n")
+    async with db.acquire() as conn:
+        await ingests.finish_batch(
+            conn,
+            uuid.UUID(done.batch_id),
+            row_count=0,
+            accepted=0,
+            rejected=0,
+            duplicates=0,
+            failure="late",
+        )
+
+    row = await look.fetchrow("SELECT status, accepted FROM ingest_batch")
+    assert tuple(row) == ("accepted", 1)
+
+
+async def test_batches_whose_process_was_killed_are_swept_and_others_are_not(
+    db: Database, look: Any
+) -> None:
+    old, alive, young = (uuid.uuid4() for _ in range(3))
+    job = uuid.uuid4()
+    async with db.acquire() as conn:
+        await jobs.create(conn, job, lane="bulk", depth=Depth.QUICK, caller="tests")
+        for batch, job_id in ((old, None), (alive, job), (young, None)):
+            await ingests.create_batch(
+                conn, batch, filename=None, source=None, caller="tests", job_id=job_id
+            )
+    await look.execute(
+        "UPDATE ingest_batch SET created_at = now() - interval '11 minutes' WHERE id <> $1", young
+    )
+
+    async with db.acquire() as conn:
+        assert await ingests.sweep(conn) == 1
+        assert await ingests.sweep(conn) == 0
+        failed = await ingests.get_batch(conn, old)
+        assert (failed.status, bool(failed.reason)) == ("failed", True)
+        assert (await ingests.get_batch(conn, alive)).status == "receiving"
+        assert (await ingests.get_batch(conn, young)).status == "receiving"

@@ -231,3 +231,73 @@ async def test_ingested_leads_are_counted(client: Client) -> None:
     await client.post(f"{API}/ingest/csv", data=b"site\na-a.com\nb-b.com\n", headers=CSV)
 
     assert "\nleads_ingested_total 3\n" in await (await client.get("/metrics")).text()
+
+
+KEYED = CSV | {"Idempotency-Key": "fair-2026"}
+LIST = b"firma,site\nAcme,acme.com\nBozuk,com.tr\nYine,www.acme.com\n"
+
+
+@pytest.mark.parametrize("is_form", [True, False])
+async def test_the_same_key_and_file_again_is_the_same_batch(
+    client: Client, database: Any, is_form: bool
+) -> None:
+    answers = []
+    for _ in range(2):
+        body = _form(LIST) if is_form else LIST
+        headers = {"Idempotency-Key": "fair-2026"} if is_form else KEYED
+        answer = await client.post(f"{API}/ingest/csv?source=fair", data=body, headers=headers)
+        answers.append((await _accepted(answer), answer.headers["Location"]))
+
+    assert answers[0] == answers[1]
+    assert answers[0][0]["rejected"][0]["reason"] == "public_suffix"
+    assert await database.fetchval("SELECT count(*) FROM scan_job") == 1
+    assert await database.fetchval("SELECT count(*) FROM ingest_batch") == 1
+    assert "\nleads_ingested_total 2\n" in await (await client.get("/metrics")).text()
+
+
+@pytest.mark.parametrize(
+    ("query", "data"), [("", b"site\nother.com\n"), ("?depth=full", LIST), ("?source=x", LIST)]
+)
+async def test_the_same_key_with_another_file_or_query_is_422_and_stores_nothing(
+    client: Client, database: Any, query: str, data: bytes
+) -> None:
+    await _accepted(await client.post(f"{API}/ingest/csv", data=LIST, headers=KEYED))
+
+    answer = await client.post(f"{API}/ingest/csv{query}", data=data, headers=KEYED)
+
+    assert answer.status == 422
+    problem = await answer.json(content_type=None)
+    assert problem["errors"][0]["pointer"] == "Idempotency-Key"
+    assert await database.fetchval("SELECT count(*) FROM ingest_batch") == 1
+    assert await database.fetchval("SELECT count(*) FROM lead") == 1
+
+
+async def test_a_file_whose_twin_is_still_read_is_409_with_a_time_to_come_back(
+    client: Client, database: Any
+) -> None:
+    await _accepted(await client.post(f"{API}/ingest/csv", data=LIST, headers=KEYED))
+    await database.execute("UPDATE idempotency SET body_hash = NULL")
+
+    answer = await client.post(f"{API}/ingest/csv", data=LIST, headers=KEYED)
+
+    assert answer.status == 409
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert await database.fetchval("SELECT count(*) FROM ingest_batch") == 1
+
+
+async def test_the_same_key_and_company_again_is_the_same_scan(
+    client: Client, database: Any
+) -> None:
+    headers = {"Idempotency-Key": "crm-7"}
+    company = {"domain": "acme.com", "company_name": "Acme"}
+
+    bodies = [
+        await _accepted(await client.post(path, json=company, headers=headers))
+        for path in (f"{API}/ingest/domain", "/ingest/domain")
+    ]
+    other = await client.post(f"{API}/ingest/domain", json={"domain": "beta.com"}, headers=headers)
+
+    assert bodies[0] == bodies[1]
+    assert other.status == 422
+    assert await database.fetchval("SELECT count(*) FROM scan_job") == 1
+    assert await database.fetchval("SELECT count(*) FROM lead") == 1

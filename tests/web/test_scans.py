@@ -169,6 +169,26 @@ async def test_the_same_key_with_another_body_is_422(client: Client) -> None:
     assert (await answer.json(content_type=None))["errors"][0]["pointer"] == "Idempotency-Key"
 
 
+async def test_the_same_key_with_another_query_is_422(client: Client) -> None:
+    headers = {"Idempotency-Key": "once"}
+    names = {"domains": ["acme.com"]}
+    await _accepted(await client.post(BULK, json=names, headers=headers))
+
+    answer = await client.post(f"{BULK}?depth=full", json=names, headers=headers)
+
+    assert answer.status == 422
+
+
+async def test_the_same_key_at_the_earlier_path_is_the_same_job(client: Client) -> None:
+    headers = {"Idempotency-Key": "once"}
+    names = {"domains": ["acme.com"]}
+
+    first = await _accepted(await client.post(BULK, json=names, headers=headers))
+    second = await _accepted(await client.post("/scan/bulk", json=names, headers=headers))
+
+    assert first["job_id"] == second["job_id"]
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "ş"])
 async def test_an_unusable_key_is_422(client: Client, key: str) -> None:
     headers = {"Idempotency-Key": key}
