@@ -20,14 +20,14 @@ FACTS = frozenset(
         # the answers themselves
         "domain_missing", "null_mx", "not_a_company", "unanswered", "mx_unanswered",
         # who receives the mail
-        "parked", "defensive", "consumer", "government", "gateway", "regional",
+        "parked", "parked_name", "defensive", "consumer", "government", "public_body", "gateway", "regional",
         # where the mailboxes are: exactly one of these, or none while that is open
         "mail_microsoft", "mail_microsoft_probable", "mail_competitor_suite", "mail_hosting",
         "mail_hosted_exchange", "mail_exchange_onprem", "mail_self_hosted", "mail_mixed",
         "mail_unknown_operator", "mail_gateway_unseen", "mail_faulty", "mail_forwarded",
-        "mail_none_likely", "mail_transactional",
+        "mail_none_likely", "mail_implicit", "mail_transactional", "mixed_microsoft_first",
         # the Microsoft tenant
-        "tenant_without_mail", "tenant_unanswered", "migrating_in", "migrating_out", "godaddy_tenant",
+        "tenant_without_mail", "tenant_set_up", "tenant_claimed", "tenant_unanswered", "migrating_in", "migrating_out", "godaddy_tenant",
         "spf_names_microsoft",
         # posture and products
         "dmarc_not_enforced", "spf_gap", "software_breadth",
@@ -153,6 +153,8 @@ class Event(msgspec.Struct, frozen=True):
     id: str
     name: str
     date: dt.date
+    #: half a sentence with "if", when it holds for some of those who run the product
+    condition: str = ""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -193,6 +195,8 @@ class PriorityRow(msgspec.Struct, frozen=True):
     segments: frozenset[Segment]
     #: any of these facts; empty: no condition
     any_of: tuple[str, ...] = ()
+    #: all of these facts
+    all_of: tuple[str, ...] = ()
     score_from: int = 0
     urgency_from: int = 0
     confidence_below: float = 2.0
@@ -346,3 +350,7 @@ class Rules(msgspec.Struct, frozen=True):
     changes: FactTable[ChangeRow]
     #: days within which a new tenant signal means that a migration is under way
     migrating_days: int
+    #: suffixes under which only public bodies register
+    public_suffixes: SuffixIndex[str]
+    #: name servers of parking services
+    parking_ns: SuffixIndex[str]

@@ -17,6 +17,7 @@ from hunter.core.judgement import (
     Finding,
     History,
     Judgement,
+    MailHost,
     Product,
     ScanStatus,
     Segment,
@@ -38,6 +39,7 @@ from hunter.core.signals import (
     read_survey,
     signal_of,
 )
+from hunter.core.suffixes import registrable_domain
 
 #: how a facts of placement follows from what an operator means to a seller
 _PLACEMENT = {
@@ -59,6 +61,13 @@ _TENANT_MATTERS = frozenset(
         "mail_unknown_operator",
     }
 )
+#: signals that prove who owns the name, at some time, and no use of a tenant
+_CLAIMS = frozenset({"txt_ms", "mx_proof"})
+#: facts of a tenant that earn points for the record that proves it
+_TENANT_FACTS = ("tenant_without_mail", "migrating_in", "migrating_out")
+#: placements of names behind which nobody sells mail: how they protect it is no talking point
+_NO_POSTURE = frozenset({"parked", "parked_name", "defensive", "consumer"})
+_MICROSOFT_SERVICES = "existing_microsoft"
 _MICROSOFT_SELECTORS = ("selector1._domainkey", "selector2._domainkey")
 #: most that an operator counts for that no public data confirms: its own MX proves at least who receives
 _UNVERIFIED_MX = 0.75
@@ -117,7 +126,14 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
     _add_products(facts, products, rules)
     _add_posture(facts, seen, dmarc)
     _add_dated(
-        facts, seen, place, operator=operator, products=products, history=history, rules=rules
+        facts,
+        seen,
+        place,
+        operator=operator,
+        products=products,
+        history=history,
+        rules=rules,
+        as_of=as_of,
     )
     names = {
         "provider": provider.operator_name(place.provider, rules) or "an unknown place",
@@ -244,10 +260,14 @@ def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
         )
     if seen.mail is not None and seen.mail.is_null:
         return Placement("no_mail", "null_mx", base, confidence=fixed["null_mx"])
+    parked = _parking_servers(seen, rules) if operator is None else ()
+    if parked:
+        return Placement("parked", "parked_name", parked, confidence=fixed["parked"])
     if operator is None:
         return Placement("no_mail_likely", "mail_none_likely", base, confidence=fixed["no_mx"])
-    if operator == provider.BROKEN:
-        return Placement("unknown", "mail_faulty", base, confidence=fixed["broken"])
+    if operator == provider.BROKEN or _is_nowhere(seen):
+        what = "it names no usable host" if operator == provider.BROKEN else "its hosts are missing"
+        return Placement("unknown", "mail_faulty", base, what, confidence=fixed["broken"])
     if operator == provider.MIXED and seen.mail is not None:
         what = " and ".join(
             provider.operator_name(each, rules) or each for each in seen.mail.mailboxes
@@ -266,6 +286,24 @@ def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
             "mail", "government", base, provider=operator, confidence=fixed["government"]
         )
     return _inferred(seen, operator, base=base, missing=missing, rules=rules)
+
+
+def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
+    """The NS records, when all of them are a parking service's."""
+    answer = seen.survey.get(RRType.NS)
+    if answer is None or not seen.ns:
+        return ()
+    if not all(rules.parking_ns.find(host) for host in seen.ns):
+        return ()
+    return tuple(proof(answer, host) for host in seen.ns)
+
+
+def _is_nowhere(seen: Seen) -> bool:
+    """True when every MX host is proved to have no address."""
+    if seen.mail is None or not seen.mail.hosts:
+        return False
+    missing = [each for each in seen.mail.findings if each.code == "mx_missing_host"]
+    return len(missing) == len({host.host for host in seen.mail.hosts})
 
 
 def _inferred(
@@ -398,6 +436,14 @@ def _facts_of_placement(
         facts[place.fact] = Fact(place.evidence, place.what)
     if _is_gateway(operator, rules):
         facts["gateway"] = Fact(base)
+    address = seen.survey.get(RRType.A)
+    if place.fact == "mail_none_likely" and address is not None and address.records:
+        facts["mail_implicit"] = Fact(
+            tuple(proof(address, record) for record in sorted(address.records))
+        )
+    public = rules.public_suffixes.find(seen.survey.domain)
+    if public is not None:
+        facts["public_body"] = Fact(base or place.evidence, public)
     row = rules.providers.get(place.provider or "")
     if row is not None and row.country and place.fact in {"mail_hosting", "mail_hosted_exchange"}:
         facts["regional"] = Fact(base, row.country)
@@ -520,7 +566,14 @@ def _add_tenant(
             evidence or place.evidence, says or "mail goes to Microsoft and to another system"
         )
     elif state == "tenant_without_mail":
+        strong = [(half, signal) for name, (half, signal) in tenant.items() if name not in _CLAIMS]
+        if strong:
+            says = strong[0][0]
+            evidence = tuple(
+                dict.fromkeys(each for _, signal in strong for each in signal.evidence)
+            )
         facts["tenant_without_mail"] = Fact(evidence, says)
+        facts["tenant_set_up" if strong else "tenant_claimed"] = Fact(evidence, says)
     elif state == "migrating_out":
         left = [
             seen.signals[name].evidence
@@ -531,6 +584,8 @@ def _add_tenant(
             tuple(dict.fromkeys(each for group in left for each in group)),
             says or "the SPF record names Microsoft",
         )
+    if place.fact == "mail_mixed" and _is_microsoft_first(seen, rules):
+        facts["mixed_microsoft_first"] = Fact(place.evidence, place.what)
     if "godaddy_tenant" in tenant:
         facts["godaddy_tenant"] = Fact(tenant["godaddy_tenant"][1].evidence)
     spf = seen.signals.get("spf_microsoft")
@@ -539,12 +594,29 @@ def _add_tenant(
         facts["spf_names_microsoft"] = Fact(spf.evidence)
 
 
+def _is_microsoft_first(seen: Seen, rules: Rules) -> bool:
+    """True when the hosts with the best preference are Microsoft's, all of them."""
+    hosts = seen.mail.hosts if seen.mail is not None else ()
+    best = min((host.preference for host in hosts), default=0)
+    first = [host.operator for host in hosts if host.preference == best]
+    return all(provider.family_of(each, rules) == identity.MICROSOFT for each in first)
+
+
 def _add_products(facts: dict[str, Fact], products: tuple[Product, ...], rules: Rules) -> None:
     by_fact: dict[str, list[Product]] = {}
     for product in products:
         fact = rules.relations.get(product.relation)
         if fact is not None:
             by_fact.setdefault(fact, []).append(product)
+    counted = {each for name in _TENANT_FACTS if name in facts for each in facts[name].evidence}
+    # a record that earns points as proof of the tenant earns none as a product
+    services = [
+        each
+        for each in by_fact.pop(_MICROSOFT_SERVICES, ())
+        if not counted.issuperset(each.evidence)
+    ]
+    if services:
+        by_fact[_MICROSOFT_SERVICES] = services
     for fact, found in by_fact.items():
         facts[fact] = Fact(
             tuple(dict.fromkeys(each for product in found for each in product.evidence)),
@@ -563,7 +635,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _add_posture(facts: dict[str, Fact], seen: Seen, dmarc: DmarcView) -> None:
-    if seen.mail is None or not seen.mail.hosts:
+    if seen.mail is None or not seen.mail.hosts or not _NO_POSTURE.isdisjoint(facts):
         return
     unprotected = dmarc_gap(dmarc)
     if unprotected:
@@ -583,17 +655,12 @@ def _add_dated(
     products: tuple[Product, ...],
     history: History,
     rules: Rules,
+    as_of: dt.date,
 ) -> None:
     """Facts with a date: what history proves to be new, and ends that vendors announced."""
     if not place.fact:
         return
-    ends = {place.provider, operator, *(product.id for product in products)}
-    events = [event for each in sorted(filter(None, ends)) for event in rules.events.get(each, ())]
-    if events:
-        event = events[0]
-        facts["product_end"] = Fact(
-            place.evidence, f"{event.name} ends on {event.date.isoformat()}", event.date
-        )
+    _add_ends(facts, place, operator=operator, products=products, rules=rules, as_of=as_of)
     is_microsoft = place.fact in {"mail_microsoft", "mail_microsoft_probable"}
     if not is_microsoft:
         _add_tenant_dates(facts, seen, history, rules)
@@ -605,17 +672,19 @@ def _add_dated(
         if since is not None:
             facts["mixed_since"] = Fact(base, place.what, since)
         return
-    moved = _appeared(history.seen.get("mx:" + operator))
+    moved = _appeared(
+        history.seen.get("mx:" + _receiver(operator, seen.mail.hosts if seen.mail else ()))
+    )
     if moved is not None:
         name = provider.operator_name(operator, rules) or operator
         facts["mx_moved"] = Fact(base, name, moved)
     if not _is_gateway(operator, rules):
         gone = [
-            (dates.last_present, name.removeprefix("mx:"))
+            (dates.last_present, name.removeprefix("gateway:"))
             for name, dates in history.seen.items()
-            if name.startswith("mx:")
+            if name.startswith("gateway:")
             and dates.last_present is not None
-            and _is_gateway(name.removeprefix("mx:"), rules)
+            and name.removeprefix("gateway:") in rules.providers
         ]
         if gone:
             last, gateway = max(gone)
@@ -632,6 +701,28 @@ def _add_dated(
             facts["dns_host_moved"] = Fact(
                 hosts.evidence, provider.operator_name(host, rules) or host, date
             )
+
+
+def _add_ends(
+    facts: dict[str, Fact],
+    place: Placement,
+    *,
+    operator: str | None,
+    products: tuple[Product, ...],
+    rules: Rules,
+    as_of: dt.date,
+) -> None:
+    """The announced end that presses most: the one nearest to this day, before or after it."""
+    shown = {each: place.evidence for each in (operator, place.provider) if each is not None}
+    shown |= {product.id: product.evidence for product in products}
+    ends = [(event, shown[each]) for each in sorted(shown) for event in rules.events.get(each, ())]
+    if not ends:
+        return
+    event, evidence = min(ends, key=lambda end: abs((end[0].date - as_of).days))
+    verb = "ended" if event.date < as_of else "ends"
+    what = f"{event.name} {verb} on {event.date.isoformat()}"
+    what += f"; {event.condition}," if event.condition else ":"
+    facts["product_end"] = Fact(evidence, what, event.date)
 
 
 def _add_tenant_dates(facts: dict[str, Fact], seen: Seen, history: History, rules: Rules) -> None:
@@ -761,7 +852,8 @@ def next_history(history: History, judgement: Judgement, as_of: dt.date) -> Hist
             _note(seen, name, signal.state, as_of)
     mx = judgement.mx
     if mx.state is not State.UNKNOWN and not mx.stale_since:
-        _note_group(seen, "mx:", [judgement.mx_operator or "none"], as_of)
+        _note_group(seen, "mx:", [_receiver(judgement.mx_operator, judgement.mx_hosts)], as_of)
+        _note_group(seen, "gateway:", [judgement.gateway] if judgement.gateway else [], as_of)
     hosts = judgement.signals.get("ns")
     if hosts is not None and hosts.state is State.PRESENT and not hosts.stale_since:
         _note_group(seen, "ns:", hosts.value.split(), as_of)
@@ -772,6 +864,19 @@ def next_history(history: History, judgement: Judgement, as_of: dt.date) -> Hist
         score=judgement.score if is_known else history.score,
         provider=judgement.provider or history.provider,
     )
+
+
+def _receiver(operator: str | None, hosts: tuple[MailHost, ...]) -> str:
+    """Who receives the mail, by names that no edit of the provider table changes.
+
+    Microsoft's own move from outlook.com to mx.microsoft is no move of the customer.
+    """
+    if operator is None or not hosts:
+        return "none"
+    if operator == provider.MIXED or operator.startswith(identity.MICROSOFT):
+        return operator
+    best = min(hosts, key=lambda each: (each.preference, each.host)).host
+    return registrable_domain(best) or best
 
 
 def _note(seen: dict[str, SignalDates], name: str, state: State, as_of: dt.date) -> None:

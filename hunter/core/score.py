@@ -150,6 +150,7 @@ def priority(
             and score >= row.score_from
             and urgency >= row.urgency_from
             and sure < row.confidence_below
+            and all(name in facts for name in row.all_of)
             and (not row.any_of or any(name in facts for name in row.any_of))
         ):
             return row.priority

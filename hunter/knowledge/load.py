@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, TypeVar
@@ -39,7 +39,7 @@ from hunter.core.facts import (
     VerdictRow,
 )
 from hunter.core.judgement import Axis, Segment
-from hunter.core.provider import selectors_for
+from hunter.core.provider import hides_mailboxes, selectors_for
 
 FILES = (
     "providers",
@@ -133,6 +133,7 @@ class _Event(_Checked, frozen=True, kw_only=True):
     date: dt.date
     kind: Literal["end", "change"]
     applies_to: str
+    condition: str = ""
     notes: str = ""
 
 
@@ -177,6 +178,7 @@ class _Priority(_Checked, frozen=True, kw_only=True):
     priority: Literal[1, 2, 3, 4, 5, 6]
     segments: list[Segment]
     any_of: list[str] = []
+    all_of: list[str] = []
     score_from: int = 0
     urgency_from: int = 0
     confidence_below: float = 2.0
@@ -197,6 +199,10 @@ class Knowledge(msgspec.Struct, frozen=True):
     def selectors_for(self, hosts: Iterable[str], depth: Depth) -> tuple[str, ...]:
         """The DKIM selectors worth asking for, see `hunter.core.provider.selectors_for`."""
         return selectors_for(hosts, depth, self.rules)
+
+    def hides_mailboxes(self, hosts: Sequence[str], domain: str) -> bool:
+        """True when these MX hosts, the best first, do not say where the mailboxes are."""
+        return hides_mailboxes(hosts, domain, self.rules)
 
 
 @lru_cache(maxsize=1)
@@ -504,11 +510,13 @@ class _Builder:
         priorities = []
         for number, choice in enumerate(self.rows("rules", "priorities", _Priority), 1):
             self._check_facts("priorities", f"row {number}", choice.any_of, known)
+            self._check_facts("priorities", f"row {number}", choice.all_of, known)
             priorities.append(
                 PriorityRow(
                     priority=choice.priority,
                     segments=frozenset(choice.segments),
                     any_of=tuple(choice.any_of),
+                    all_of=tuple(choice.all_of),
                     score_from=choice.score_from,
                     urgency_from=choice.urgency_from,
                     confidence_below=choice.confidence_below,
@@ -531,7 +539,16 @@ class _Builder:
             "priorities": tuple(priorities),
             "changes": FactTable(changes),
             "migrating_days": days,
+            "public_suffixes": self._names(top, "public_suffixes"),
+            "parking_ns": self._names(top, "parking_ns"),
         }
+
+    def _names(self, top: Mapping[str, Any], field: str) -> SuffixIndex[str]:
+        """A list of suffixes of rules.yaml; what is found is the suffix itself."""
+        text = top.get(field)
+        if not isinstance(text, str):
+            raise _fault("rules", "file", field, "wants names with a blank between them")
+        return self.suffixes("rules", field, [(name, name) for name in _words(text)], unique=True)
 
     def _relations(self, raw: object) -> dict[str, str]:
         try:
@@ -635,5 +652,7 @@ def _events(rows: list[_Event]) -> dict[str, tuple[Event, ...]]:
     found: dict[str, list[Event]] = {}
     for row in rows:
         if row.kind == "end":
-            found.setdefault(row.applies_to, []).append(Event(row.id, row.name, row.date))
+            found.setdefault(row.applies_to, []).append(
+                Event(row.id, row.name, row.date, row.condition)
+            )
     return {row: tuple(sorted(events, key=lambda event: event.id)) for row, events in found.items()}

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
+from hunter.core.facts import SuffixIndex
 from hunter.core.judge import fingerprint, judge, next_history
 from hunter.core.judgement import (
     NO_HISTORY,
@@ -82,10 +83,17 @@ APPEARED = SignalDates(first_absent=OLD, first_present=RECENT, last_present=RECE
         ({"MX": ["10 park-mx.above.com"]}, "no_microsoft", "parked", Segment.SKIP, 6),
         ({"MX": ["10 x.cscdns.net"]}, "no_microsoft", "parked", Segment.SKIP, 6),
         ({"MX": ["10 mx0.hotmail.com"]}, "no_microsoft", "consumer", Segment.SKIP, 6),
-        ({"MX": ["10 mail.muhtar.gov.tr"]}, "no_microsoft", "mail", Segment.SKIP, 6),
+        ({"MX": ["10 mail.muhtar.gov.tr"]}, "no_microsoft", "mail", Segment.COLD, 5),
         ({"MX": "timeout"}, "unknown", "unknown", Segment.UNKNOWN, 6),
         (
             {"MX": ["1 smtp.google.com", *MICROSOFT_MX]},
+            "migrating_in",
+            "mail",
+            Segment.EXISTING,
+            3,
+        ),
+        (
+            {"MX": ["0 smtp.google.com", *MICROSOFT_MX]},
             "migrating_in",
             "mail",
             Segment.MIGRATION,
@@ -117,8 +125,8 @@ def test_free_mail_domain_is_not_a_company(judged: Any) -> None:
 def test_reason_of_a_tenant_without_mail_can_be_read_aloud(judged: Any) -> None:
     found = judged({"MX": NATRO_MX, "TXT": [TENANT]})
     assert found.reason == (
-        "Mail at Natro, but a Microsoft 365 tenant is already set up: "
-        "somebody there is moving. Call first."
+        "Mail at Natro, and a Microsoft tenant has claimed this domain: "
+        "ask what it is used for. Call first."
     )
     assert found.provider == "natro"
     assert found.local_provider is True
@@ -375,7 +383,7 @@ def test_stale_answer_is_used_and_told(make_survey: Any) -> None:
     found = judge(survey, NO_HISTORY, RULES, AS_OF)
     assert (found.segment, found.scan_status) == (Segment.MIGRATION, ScanStatus.UNKNOWN)
     assert found.mx.stale_since == "2026-11-01T00:00:00Z"
-    assert next_history(NO_HISTORY, found, AS_OF).seen.keys() & {"mx:natro"} == set()
+    assert next_history(NO_HISTORY, found, AS_OF).seen.keys() & {"mx:natrohost.com"} == set()
 
 
 # DKIM and signals
@@ -551,15 +559,108 @@ def test_lost_microsoft_customer_is_a_win_back(judged: Any) -> None:
 
 def test_move_of_mail_dns_and_filter_are_dated(judged: Any) -> None:
     history = seen(
-        mx__natro=APPEARED,
+        **{"mx__natrohost.com": APPEARED},
         ns__cloudflare=SignalDates(),
         **{"ns__example.net": APPEARED},
-        mx__mimecast=SignalDates(first_present=OLD, last_present=RECENT),
-        mx__turhost=SignalDates(first_present=OLD, last_present=RECENT),
+        gateway__mimecast=SignalDates(first_present=OLD, last_present=RECENT),
+        gateway__retired=SignalDates(first_present=OLD, last_present=RECENT),
     )
     assert {"mx_moved", "dns_host_moved", "gateway_gone"} <= codes(
         judged({"MX": NATRO_MX}, history)
     )
+
+
+def test_microsoft_first_with_an_old_server_behind_is_a_customer_to_clean_up(judged: Any) -> None:
+    zone = {"MX": [*MICROSOFT_MX, "10 mail.contoso.com"]}
+    found = judged(zone)
+    if found.tenant_state == "migrating_in":
+        assert "clean-up" in found.reason
+    mixed = judged({"MX": [*MICROSOFT_MX, "10 mx-in01.natrohost.com"]})
+    assert (mixed.segment, mixed.tenant_state) == (Segment.EXISTING, "migrating_in")
+    assert "clean-up" in mixed.reason
+
+
+def test_move_between_two_systems_is_under_way_only_with_a_date(judged: Any) -> None:
+    zone = {"MX": ["1 smtp.google.com", "10 contoso-com.mail.protection.outlook.com"]}
+    assert "ask which way" in judged(zone).reason
+    dated = judged(zone, seen(mx__mixed=APPEARED))
+    assert "Since 20 days" in dated.reason
+    assert "under way" in dated.reason
+
+
+def test_tenant_in_use_ranks_above_a_claim(judged: Any) -> None:
+    claim = judged({"MX": NATRO_MX, "TXT": [TENANT]})
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    used = judged({"MX": NATRO_MX, "TXT": [TENANT], **entra})
+    assert used.fit > claim.fit
+    assert "a Microsoft tenant is set up" in used.reason
+    assert "moving" not in claim.reason + used.reason
+    dated = judged({"MX": NATRO_MX, "TXT": [TENANT]}, seen(txt_ms=APPEARED))
+    assert "somebody there is moving" in dated.reason
+
+
+def test_claim_on_a_name_without_mail_is_not_called_first(judged: Any) -> None:
+    found = judged({"TXT": [TENANT]})
+    assert (found.tenant_state, found.priority) == ("tenant_without_mail", 5)
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    assert judged(entra).priority == 1
+
+
+def test_record_that_proves_the_tenant_earns_nothing_as_a_product(judged: Any) -> None:
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    assert "existing_microsoft_paid" not in codes(judged({"MX": NATRO_MX, **entra}))
+    assert "existing_microsoft_paid" in codes(judged({"MX": MICROSOFT_MX, **entra}))
+
+
+def test_mail_hosts_that_do_not_exist_are_a_faulty_record(judged: Any) -> None:
+    found = judged({"MX": OWN_MX, "A mail": "nxdomain", "AAAA mail": "nxdomain"})
+    assert (found.segment, found.priority) == (Segment.COLD, 5)
+    assert "its hosts are missing" in found.reason
+    two = [*OWN_MX, "20 mail2.contoso.com"]
+    half = judged({"MX": two, "A mail": "nxdomain", "A mail2": ["192.0.2.1"]})
+    assert half.provider == "self_hosted"
+
+
+def test_name_with_an_address_and_no_mx_may_still_take_mail(judged: Any) -> None:
+    assert "RFC 5321 section 5.1" in judged({"A": ["192.0.2.1"]}).reason
+
+
+def test_own_name_claims_no_own_server(judged: Any) -> None:
+    found = judged({"MX": OWN_MX})
+    assert "their own server or a hosting package; ask which" in found.reason
+
+
+@pytest.mark.parametrize("domain", ["ornek.bel.tr", "okul.k12.tr", "stadt.gv.at", "agency.gov"])
+def test_public_body_is_left_out_by_its_name(judged: Any, domain: str) -> None:
+    found = judged({"MX": ["10 mail.stranger.net"]}, domain=domain)
+    assert (found.segment, found.priority) == (Segment.SKIP, 6)
+    assert "government opt-out" in found.reason
+
+
+def test_parked_name_servers_park_a_name_without_mail(judged: Any) -> None:
+    servers = ["ns1.sedoparking.com", "ns2.sedoparking.com"]
+    found = judged({"NS": servers})
+    assert (found.mail_state, found.segment) == ("parked", Segment.SKIP)
+    assert judged({"NS": servers, "MX": NATRO_MX}).segment is Segment.MIGRATION
+    assert judged({"NS": [*servers, "ns1.example.net"]}).mail_state == "no_mail_likely"
+
+
+@pytest.mark.parametrize("host", ["park-mx.above.com", "mx0.hotmail.com"])
+def test_names_that_nobody_sells_to_earn_no_posture(judged: Any, host: str) -> None:
+    assert judged({"MX": [f"10 {host}"]}).score == 0
+
+
+@pytest.mark.parametrize(
+    ("token", "told"),
+    [
+        ("hubspot-domain-verification=a", "HubSpot"),
+        ("NETORGFT123456", "GoDaddy"),
+    ],
+)
+def test_existing_customer_is_told_what_to_talk_about(judged: Any, token: str, told: str) -> None:
+    found = judged({"MX": MICROSOFT_MX, "TXT": [token]})
+    assert (found.segment, found.priority) == (Segment.EXISTING, 3)
+    assert told in found.reason
 
 
 def test_mixed_mail_is_dated(judged: Any) -> None:
@@ -570,13 +671,37 @@ def test_mixed_mail_is_dated(judged: Any) -> None:
 
 def test_filter_still_there_is_not_gone(judged: Any) -> None:
     was = SignalDates(first_present=OLD, last_present=RECENT)
-    assert "gateway_gone" not in codes(judged({"MX": FILTER_MX}, seen(mx__mimecast=was)))
+    assert "gateway_gone" not in codes(judged({"MX": FILTER_MX}, seen(gateway__mimecast=was)))
 
 
 def test_name_servers_unknown_give_no_event(judged: Any, make_survey: Any) -> None:
     survey = make_survey({"MX": NATRO_MX})
     del survey.answers["contoso.com NS"]
     assert judge(survey, NO_HISTORY, RULES, AS_OF).urgency == 0
+
+
+def test_support_that_ended_is_told_in_the_past_and_for_whom(make_survey: Any) -> None:
+    survey = make_survey({"MX": OWN_MX, "TXT": [f"{'A' * 86}=="]})
+    (past,) = [
+        each for each in judge(survey, NO_HISTORY, RULES, AS_OF).lines if each.code == "product_end"
+    ]
+    assert past.reason == (
+        "Support for Exchange Server 2016 and 2019 ended on 2025-10-14; "
+        "if theirs is one of these, they have to move."
+    )
+    before = judge(survey, NO_HISTORY, RULES, dt.date(2025, 9, 1))
+    assert any("2019 ends on 2025-10-14" in each.reason for each in before.lines)
+
+
+def test_end_that_presses_most_is_told_with_the_record_of_its_product(judged: Any) -> None:
+    zone = {
+        "MX": ["10 inbound-smtp.eu-west-1.amazonaws.com"],
+        "CNAME autodiscover": ["autodiscover.mail.eu-west-1.awsapps.com"],
+        "TXT": ["workplace-domain-verification=abc"],
+    }
+    (line,) = [each for each in judged(zone).lines if each.code == "product_end"]
+    assert "WorkMail ends on 2027-03-31" in line.reason
+    assert all("TXT" not in each.question for each in line.evidence)
 
 
 def test_announced_end_of_a_product_is_urgent(judged: Any) -> None:
@@ -599,7 +724,7 @@ def test_silence_makes_no_event(judged: Any) -> None:
 def test_history_remembers_absence_then_presence(judged: Any) -> None:
     first = next_history(NO_HISTORY, judged({"MX": NATRO_MX}), OLD)
     assert first.seen["txt_ms"] == SignalDates(first_absent=OLD)
-    assert first.seen["mx:natro"].first_absent is None
+    assert first.seen["mx:natrohost.com"].first_absent is None
     assert (first.segment, first.provider) == (Segment.MIGRATION, "natro")
     second = next_history(first, judged({"MX": NATRO_MX, "TXT": [TENANT]}), RECENT)
     assert second.seen["txt_ms"] == APPEARED
@@ -612,7 +737,7 @@ def test_new_operator_was_absent_while_another_was_there(judged: Any) -> None:
     first = next_history(NO_HISTORY, judged({"MX": NATRO_MX}), OLD)
     second = next_history(first, judged({"MX": MICROSOFT_MX}), RECENT)
     assert second.seen["mx:microsoft365"] == APPEARED
-    assert second.seen["mx:natro"] == SignalDates(RECENT, None, OLD)
+    assert second.seen["mx:natrohost.com"] == SignalDates(RECENT, None, OLD)
     assert second.seen["mx_microsoft"] == APPEARED
 
 
@@ -621,6 +746,29 @@ def test_unanswered_scan_changes_no_date(judged: Any) -> None:
     nothing = dict.fromkeys(("MX", "TXT", "NS", "TXT _dmarc"), "timeout")
     rest = dict.fromkeys(("CNAME autodiscover", "CNAME enterpriseregistration"), "timeout")
     assert next_history(before, judged(nothing | rest, before), AS_OF) == before
+
+
+def test_new_row_in_the_provider_table_is_no_move_of_mail(judged: Any, make_survey: Any) -> None:
+    mx = ["10 mx1.stranger.net"]
+    first = next_history(NO_HISTORY, judged({"MX": mx}), OLD)
+    named = msgspec.structs.replace(RULES, mx=SuffixIndex({"stranger.net": "natro"}))
+    found = judge(make_survey({"MX": mx}), first, named, AS_OF)
+    assert found.mx_operator == "natro"
+    second = next_history(first, found, AS_OF)
+    assert "mx_moved" not in codes(judge(make_survey({"MX": mx}), second, named, AS_OF))
+
+
+def test_filter_is_remembered_by_itself(judged: Any) -> None:
+    first = next_history(NO_HISTORY, judged({"MX": FILTER_MX}), OLD)
+    second = next_history(first, judged({"MX": NATRO_MX}), RECENT)
+    assert second.seen["gateway:mimecast"] == SignalDates(RECENT, None, OLD)
+    assert "gateway_gone" in codes(judged({"MX": NATRO_MX}, second))
+
+
+def test_microsofts_new_host_names_are_no_move(judged: Any) -> None:
+    first = next_history(NO_HISTORY, judged({"MX": MICROSOFT_MX}), OLD)
+    second = next_history(first, judged({"MX": ["0 contoso-com.a-v1.mx.microsoft"]}), RECENT)
+    assert second.seen["mx:microsoft365"] == SignalDates(None, OLD, RECENT)
 
 
 def test_domain_without_mail_is_remembered(judged: Any) -> None:
