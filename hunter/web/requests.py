@@ -34,10 +34,10 @@ MailState = Literal[
 
 
 class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One domain to scan."""
+    """One domain to scan; quick unless body or query say how deep."""
 
     domain: str
-    depth: Depth = Depth.QUICK
+    depth: Depth | None = None
 
 
 class CompanyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,8 +58,14 @@ class DomainLine(msgspec.Struct, frozen=True):
     domain: str
 
 
-#: CRM exports have holes and numbers in them: those are refused one by one, not with the list
-Name = str | DomainLine | int | float | bool | None
+#: CRM exports have holes, numbers and lists in them: each is refused in its place, not with the list
+Name = Annotated[
+    msgspec.Raw,
+    msgspec.Meta(
+        description="A name, or an object with it in domain. Anything else is refused in its place.",
+        extra_json_schema={"examples": ["contoso.com", {"domain": "contoso.com"}]},
+    ),
+]
 
 
 class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +74,10 @@ class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     domains: list[Name] = []
     domain_list: list[Name] = []
     depth: Depth | None = None
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a path that takes no parameters."""
 
 
 class DepthQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,10 +22,12 @@ from hunter.web.requests import (
     IngestQuery,
     JobsQuery,
     LeadsQuery,
+    NoQuery,
     PageQuery,
     ResultsQuery,
     ScanRequest,
 )
+from hunter.web.schema import read_query
 from hunter.web.views import LeadItem, LeadView, ResultView, ScoreBreakdown
 
 
@@ -76,7 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/ingest/batches/{batch_id}", ingests.show_batch, "How a file came out", Batch),
     _route("GET", "/ingest/batches/{batch_id}/rejects", ingests.batch_rejects, "Rows of a file that gave no company", Page[RejectView], query=PageQuery),
 
-    Route(method="POST", path="/scan/domain", handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}),
+    Route(method="POST", path="/scan/domain", handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
     _route("POST", "/scan/bulk", scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
     _route("GET", "/scan/bulk", scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", scans.show_job, "How far a scan is", JobProgress),
@@ -98,11 +100,22 @@ ROUTES: Final[tuple[Route, ...]] = (
 def add_routes(app: web.Application) -> None:
     """Every operation under /api/v1, and the versioned ones at their earlier path as well."""
     for route in ROUTES:
-        add = web.route(route.method, route.path, route.handler)
+        handler = route.handler if route.query else _without_query(route.handler)
+        add = web.route(route.method, route.path, handler)
         if route.method == "GET":
-            add = web.get(route.path, route.handler)
+            add = web.get(route.path, handler)
         app.router.add_routes([add])
         if route.versioned:
             app.router.add_routes(
                 [web.RouteDef(add.method, API + add.path, add.handler, add.kwargs)]
             )
+
+
+def _without_query(handler: Handler) -> Handler:
+    """The handler behind a refusal of parameters, which would otherwise be ignored in silence."""
+
+    async def checked(request: web.Request) -> web.StreamResponse:
+        read_query(request, NoQuery)
+        return await handler(request)
+
+    return checked

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from hunter.core.answers import Depth
-from hunter.core.errors import InvalidInput, LimitExceeded, NotFound
+from hunter.core.errors import InvalidInput, LimitExceeded, NotFound, Unavailable
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.store import jobs, results
 from hunter.store.jobs import JobProgress, Reject
@@ -26,7 +28,6 @@ from hunter.web.requests import (
     DepthQuery,
     DomainLine,
     JobsQuery,
-    Name,
     PageQuery,
     ResultsQuery,
     ScanRequest,
@@ -44,19 +45,23 @@ NAMES_MAX: Final = 1_000_000
 WAIT_MAX_S: Final = 30
 #: PostgreSQL is asked so often; news on Redis only wake earlier
 _LOOK_EVERY_S: Final = 0.25
+#: what the last look at PostgreSQL may take beyond the time asked for
+_LAST_LOOK_S: Final = 0.3
 _STREAM_PAGE: Final = 500
 
 _WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b")
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_read_ndjson = msgspec.json.Decoder(str | DomainLine).decode
+_read_name = msgspec.json.Decoder(str | DomainLine).decode
 
 
 async def scan_domain(request: web.Request) -> web.Response:
     """POST /scan/domain"""
     media_type(request, JSON)
+    asked = read_query(request, DepthQuery).depth
     digest = Digest(request)
     wanted = read_json(await json_body(request, digest), ScanRequest)
-    accepted = await _accept(request, [Line(1, wanted.domain)], "interactive", wanted.depth, digest)
+    depth = _depth(wanted.depth, asked)
+    accepted = await _accept(request, [Line(1, wanted.domain)], "interactive", depth, digest)
     return await answer_job(request, accepted)
 
 
@@ -68,11 +73,21 @@ async def scan_bulk(request: web.Request) -> web.Response:
     names: list[Line] | AsyncIterator[list[Line]]
     if kind == JSON:
         body = read_json(await json_body(request, digest), BulkRequest)
-        names, depth = _listed(body), body.depth or depth
+        names, depth = _listed(body), _depth(body.depth, depth)
     else:
         names = _lines(request, digest, is_ndjson=kind != TEXT)
     accepted = await _accept(request, names, "bulk", depth or Depth.QUICK, digest)
     return render(job_view(accepted), status=202, headers=_located(accepted.job_id))
+
+
+def _depth(in_body: Depth | None, in_query: Depth | None) -> Depth:
+    """The depth of body or query; raises InvalidInput when they differ."""
+    if in_body and in_query and in_body is not in_query:
+        raise InvalidInput(
+            "The depth is given twice.",
+            errors=(("depth", f"the body says {in_body}, the query {in_query}: send one of them"),),
+        )
+    return in_body or in_query or Depth.QUICK
 
 
 async def _accept(
@@ -117,7 +132,7 @@ def idempotency_of(
 
 
 def _listed(body: BulkRequest) -> list[Line]:
-    """The names of a JSON body; what is no text is kept as text, to be refused in its place."""
+    """The names of a JSON body; what is no name is kept as text, to be refused in its place."""
     if body.domains and body.domain_list:
         detail = "domain_list is another word for domains: send one of them"
         raise InvalidInput("The names are given twice.", errors=(("/domain_list", detail),))
@@ -127,19 +142,7 @@ def _listed(body: BulkRequest) -> list[Line]:
             f"{len(names):,} names in one JSON body; it takes {JSON_NAMES_MAX:,}. Send them as NDJSON "
             "(application/x-ndjson) or as text lines (text/plain): those take 1,000,000."
         )
-    return [Line(place, _text(name)) for place, name in enumerate(names, start=1)]
-
-
-def _text(name: Name) -> str:
-    match name:
-        case str():
-            return name
-        case DomainLine():
-            return name.domain
-        case None:
-            return "null"
-        case _:
-            return str(name)
+    return [Line(place, _from_json(bytes(name))) for place, name in enumerate(names, start=1)]
 
 
 async def _lines(
@@ -147,17 +150,18 @@ async def _lines(
 ) -> AsyncIterator[list[Line]]:
     async for batch in body_lines(request, digest):
         if is_ndjson:
-            yield [Line(number, _from_json(text)) for number, text in batch]
+            yield [Line(number, _from_json(text.encode())) for number, text in batch]
         else:
             yield [Line(number, text) for number, text in batch]
 
 
-def _from_json(text: str) -> str:
-    """The name in a line of NDJSON; a line that is none is refused as it stands."""
+def _from_json(text: bytes) -> str:
+    """The name in an element of a list or a line of NDJSON; what is none is refused as it stands."""
     try:
-        return _text(_read_ndjson(text))
-    except msgspec.MsgspecError:
-        return text
+        name = _read_name(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return text.decode(errors="replace")
+    return name if isinstance(name, str) else name.domain
 
 
 def _located(job_id: str) -> dict[str, str]:
@@ -183,17 +187,24 @@ def _preferred_wait(request: web.Request) -> int:
 
 async def _wait_for_result(request: web.Request, job_id: UUID, wait_s: float) -> Result | None:
     """The only result of a job, None when it is not there in time."""
-    left_s = wait_s
-    async with request.app[HINTS].listen(job_id) as news:
-        while True:
-            async with request.app[DB].acquire(reserved=True) as conn:
-                page = await results.results_page(conn, job_id, limit=1)
-            if page.items:
-                return page.items[0]
-            if left_s <= 0 or request.app[HEALTH].draining:
-                return None
-            await news.wait(min(_LOOK_EVERY_S, left_s))
-            left_s -= _LOOK_EVERY_S
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_s
+    # the job is accepted: whatever is slow or away now, the answer is where to look for it
+    with suppress(TimeoutError, Unavailable):
+        async with (
+            asyncio.timeout_at(deadline + _LAST_LOOK_S),
+            request.app[HINTS].listen(job_id) as news,
+        ):
+            while True:
+                async with request.app[DB].acquire(reserved=True) as conn:
+                    page = await results.results_page(conn, job_id, limit=1)
+                if page.items:
+                    return page.items[0]
+                left_s = deadline - loop.time()
+                if left_s <= 0 or request.app[HEALTH].draining:
+                    return None
+                await news.wait(min(_LOOK_EVERY_S, left_s))
+    return None
 
 
 # --- jobs ---------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def _invalid(
     pointer = _pointer(path)
     if unknown := _UNKNOWN.match(what):
         pointer += f"/{unknown['field']}"
-        what = _unknown_field(unknown["field"], names)
+        what = _unknown_field(unknown["field"], names, "parameter" if is_query else "field")
     elif missing := _MISSING.match(what):
         pointer += f"/{missing['field']}"
         what = f"the field {missing['field']} is missing"
@@ -94,10 +94,10 @@ def _enums(schema: object) -> list[str]:
     return []
 
 
-def _unknown_field(name: str, known: list[str]) -> str:
+def _unknown_field(name: str, known: list[str], noun: str) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
-    return f"there is no field {name[:60]}; {hint}"
+    return f"there is no {noun} {name[:60]}; {hint if known else 'this path takes none'}"
 
 
 def _pointer(path: str) -> str:

@@ -103,10 +103,10 @@ async def test_a_missing_field_is_named(client: Client) -> None:
 
 
 async def test_a_wrong_type_is_named_by_its_place(client: Client) -> None:
-    answer = await client.post(f"{API}/scan/bulk", json={"domains": ["a.com", [1]]})
+    answer = await client.post(f"{API}/scan/bulk", json={"domains": "a.com"})
 
     body = await _problem(answer, 422, "invalid-input")
-    assert body["errors"][0]["pointer"] == "/domains/1"
+    assert body["errors"][0]["pointer"] == "/domains"
 
 
 async def test_a_wrong_word_lists_the_known_ones(client: Client) -> None:
@@ -135,6 +135,31 @@ async def test_a_wrong_query_parameter_is_named(client: Client, query: str, poin
     body = await _problem(await client.get(f"{API}/leads?{query}"), 422, "invalid-input")
 
     assert body["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/ingest/domain"),
+        ("GET", f"/ingest/batches/{uuid.uuid4()}"),
+        ("GET", f"/scan/bulk/{uuid.uuid4()}"),
+        ("POST", f"/scan/bulk/{uuid.uuid4()}/cancel"),
+        ("GET", "/leads/acme.com"),
+        ("GET", "/leads/acme.com/score-breakdown"),
+    ],
+)
+async def test_a_path_without_parameters_refuses_them_by_name(
+    client: Client, method: str, path: str
+) -> None:
+    answer = await client.request(method, f"{API}{path}?dry_run=1")
+
+    body = await _problem(answer, 422, "invalid-input")
+    assert body["errors"] == [
+        {
+            "pointer": "dry_run",
+            "detail": "there is no parameter dry_run; this path takes none",
+        }
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient
 
+from hunter.core.errors import Unavailable
+
 Client = TestClient[Any, Any]
 API = "/api/v1"
 BULK = f"{API}/scan/bulk"
@@ -60,12 +62,24 @@ async def test_both_words_at_once_are_refused(client: Client) -> None:
 
 
 async def test_holes_and_numbers_in_a_list_are_refused_one_by_one(client: Client) -> None:
-    names = ["acme.com", None, 7, True, {"domain": "beta.com", "id": 9}]
+    names: list[Any] = ["acme.com", None, 7, True, {"domain": "beta.com", "id": 9}]
+    names += [["x.com"], {"name": "x.com"}, {"domain": 5}, {}, [], "gamma.com", 1.5]
 
     body = await _accepted(await client.post(BULK, json={"domains": names}))
 
-    assert body["total"] == 2
-    assert [each["line"] for each in body["rejected"]] == [2, 3, 4]
+    assert body["total"] == 3
+    assert [(each["line"], each["input"]) for each in body["rejected"]] == [
+        (2, "null"),
+        (3, "7"),
+        (4, "true"),
+        (6, '["x.com"]'),
+        (7, '{"name": "x.com"}'),
+        (8, '{"domain": 5}'),
+        (9, "{}"),
+        (10, "[]"),
+        (12, "1.5"),
+    ]
+    assert all(each["reason"] and each["detail"] for each in body["rejected"])
 
 
 @pytest.mark.parametrize("body", [{}, {"domains": []}, {"domains": ["", " "]}])
@@ -208,6 +222,37 @@ async def test_depth_is_taken_from_body_or_query(client: Client) -> None:
         job = await client.get((await _accepted(answer))["links"]["self"])
         depths.append((await job.json())["depth"])
     assert depths == ["full", "full", "quick"]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "depth"),
+    [
+        ("?depth=full", {}, "full"),
+        ("", {"depth": "full"}, "full"),
+        ("?depth=full", {"depth": "full"}, "full"),
+        ("", {}, "quick"),
+    ],
+)
+async def test_depth_of_one_scan_is_taken_from_body_or_query(
+    client: Client, query: str, body: dict[str, str], depth: str
+) -> None:
+    answer = await client.post(f"{API}/scan/domain{query}", json={"domain": "acme.com"} | body)
+
+    job = await client.get((await _accepted(answer))["links"]["self"])
+    assert (await job.json())["depth"] == depth
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/scan/domain", {"domain": "a.com"}), ("/scan/bulk", {"domains": ["a.com"]})],
+)
+async def test_two_depths_at_once_are_refused(
+    client: Client, path: str, body: dict[str, Any]
+) -> None:
+    answer = await client.post(f"{API}{path}?depth=full", json=body | {"depth": "quick"})
+
+    assert answer.status == 422
+    assert (await answer.json(content_type=None))["errors"][0]["pointer"] == "depth"
 
 
 async def test_progress_has_the_names_clients_know(client: Client) -> None:
@@ -397,6 +442,36 @@ async def test_wait_is_cut_at_thirty_seconds(
     )
 
     assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+async def test_a_database_away_while_waiting_is_still_an_accepted_scan(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    monkeypatch.setattr("hunter.web.scans.results.results_page", away)
+
+    answer = await client.post(
+        f"{API}/scan/domain", json={"domain": "acme.com"}, headers={"Prefer": "wait=30"}
+    )
+
+    await _accepted(answer)
+
+
+async def test_a_look_that_hangs_ends_with_the_time_asked_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("hunter.web.scans.results.results_page", hang)
+
+    answer = await client.post(
+        f"{API}/scan/domain", json={"domain": "acme.com"}, headers={"Prefer": "wait=1"}
+    )
+
+    await _accepted(answer)
 
 
 async def test_results_can_be_asked_compressed(client: Client, job: str) -> None:
