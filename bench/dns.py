@@ -177,6 +177,10 @@ def _told(outcome: Outcome, records: Sequence[str]) -> Told:
 
 
 class _Hints:
+    def hides_mailboxes(self, hosts: Sequence[str], domain: str) -> bool:
+        """False: every domain is asked the same."""
+        return False
+
     def selectors_for(self, hosts: Sequence[str], depth: Depth) -> Sequence[str]:
         """What the operator of this zone's domains uses."""
         del hosts, depth

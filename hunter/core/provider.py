@@ -155,6 +155,14 @@ def is_local(operator: str | None, rules: Rules) -> bool | None:
     return bool(row.country) and row.role in {Role.BASIC, Role.HOSTED_EXCHANGE}
 
 
+def hides_mailboxes(hosts: Sequence[str], domain: str, rules: Rules) -> bool:
+    """True when the best MX host is a filter, the company's own, or in no table."""
+    if not hosts:
+        return False
+    row = rules.providers.get(operator_of(hosts[0], domain, rules))
+    return row is None or row.kind is Kind.GATEWAY
+
+
 def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str, ...]:
     """DKIM selectors worth asking for, the likeliest first.
 

@@ -24,6 +24,8 @@ _DKIM_TARGET = re.compile(
 )
 _MX_LABEL = re.compile(r"(?P<label>[a-z0-9-]{1,63})\.(?:mail\.protection\.|[a-z0-9-]+-v\d+\.mx\.)")
 _DOMAINKEY = "._domainkey"
+#: hosting panels spell the qualifier out
+_PANEL_SPF = re.compile(r" \+(?:a|mx)(?: |:|$)", re.IGNORECASE)
 _NOT_ASKED = "not_asked"
 #: relations of products that prove a mailbox at Microsoft, or at Microsoft or Google
 _ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROSOFT, GOOGLE)}
@@ -349,15 +351,42 @@ def _read_autodiscover(seen: Seen, rules: Rules) -> None:
     if is_silent(cname):
         seen.doubt(MICROSOFT, "autodiscover")
         seen.doubt(EXCHANGE, "autodiscover")
-    address = survey.get(RRType.A, "autodiscover")
-    if address is None:
-        return
-    if is_silent(address):
-        seen.doubt(EXCHANGE, "autodiscover")
-    own = next((each for each in sorted(address.records) if each in seen.spf.addresses), "")
-    seen.signals["autodiscover_own"] = signal_of(address, own, own)
-    if own:
-        seen.prove(EXCHANGE, "autodiscover", (proof(address, own),))
+    _read_own_autodiscover(seen)
+
+
+def _read_own_autodiscover(seen: Seen) -> None:
+    """An autodiscover address of the company's own: an Exchange server, unless the web site is there.
+
+    Hosting panels give autodiscover the address of the web site. Where that is elsewhere, the
+    signs they write into SPF, which nobody writes by hand, tell them.
+    """
+    survey = seen.survey
+    web, wildcard = survey.get(RRType.A), survey.get(RRType.A, WILDCARD)
+    shared = {record for each in (web, wildcard) if each is not None for record in each.records}
+    for address in _autodiscover_addresses(survey):
+        if is_silent(address) or is_silent(web):
+            seen.doubt(EXCHANGE, "autodiscover")
+        own = "" if is_silent(web) else next(iter(sorted({*address.records} - shared)), "")
+        if _PANEL_SPF.search(seen.spf.record) or (web is None and own not in seen.spf.addresses):
+            own = ""
+        if "autodiscover_own" not in seen.signals or own:
+            seen.signals["autodiscover_own"] = signal_of(address, own, own)
+        if own:
+            seen.prove(EXCHANGE, "autodiscover", (proof(address, own),))
+
+
+def _autodiscover_addresses(survey: Survey) -> list[Answer]:
+    """Address answers of autodiscover, by name and by SRV, that do not leave the domain."""
+    suffix = "." + survey.domain
+    names = ["autodiscover" + suffix]
+    service = survey.get(RRType.SRV, "_autodiscover._tcp")
+    names += _targets(service) if service is not None else ()
+    found = []
+    for name in dict.fromkeys(names):
+        answer = survey.lookup(RRType.A, name)
+        if answer is not None and all(each.endswith(suffix) for each in (name, *answer.chain)):
+            found.append(answer)
+    return found
 
 
 def _read_nameservers(seen: Seen, rules: Rules) -> None:

@@ -72,6 +72,9 @@ class SelectorHints(Protocol):
         targets and what autodiscover points to.
         """
 
+    def hides_mailboxes(self, hosts: Sequence[str], domain: str) -> bool:
+        """True when these MX hosts, the best first, do not say where the mailboxes are."""
+
 
 class _Surveyor:
     """One survey under way: its budget, and the answers so far."""
@@ -187,7 +190,7 @@ async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) ->
         await _other_names(surveyor, hosts)
         hosts = [*hosts, *_hints(surveyor)]
     else:
-        doubts = _doubts(surveyor, hosts)
+        doubts = _doubts(surveyor, hosts, knowledge)
     selectors = list(knowledge.selectors_for(hosts, depth))[: MAX_SELECTORS[depth]]
     # TXT, not CNAME: the answer brings the CNAME along, in its chain, and the key behind it
     await surveyor.ask_below(
@@ -195,7 +198,9 @@ async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) ->
     )
 
 
-def _doubts(surveyor: _Surveyor, hosts: Sequence[str]) -> list[tuple[RRType, str]]:
+def _doubts(
+    surveyor: _Surveyor, hosts: Sequence[str], knowledge: SelectorHints
+) -> list[tuple[RRType, str]]:
     """What quick depth asks only where the first answers leave room for an error."""
     questions = []
     if any(surveyor.records(RRType.CNAME, label) for label in _GUARDED):
@@ -203,7 +208,14 @@ def _doubts(surveyor: _Surveyor, hosts: Sequence[str]) -> list[tuple[RRType, str
     suffix = f".{surveyor.domain}"
     own = [host for host in hosts[:_MAX_OWN_HOSTS] if host.endswith(suffix)]
     questions += [(RRType.A, host.removesuffix(suffix)) for host in own]
-    return questions
+    cname = surveyor.answers[f"{surveyor.below('autodiscover')} {RRType.CNAME}"]
+    is_own = any(target.endswith(suffix) for target in cname.records)
+    if (is_own or cname.outcome is Outcome.NODATA) and knowledge.hides_mailboxes(
+        hosts, surveyor.domain
+    ):
+        # an Exchange server has its autodiscover elsewhere than the web site, shared hosting has not
+        questions += [(RRType.A, "autodiscover"), (RRType.A, ""), (RRType.A, WILDCARD)]
+    return list(dict.fromkeys(questions))
 
 
 def mx_hosts(records: Iterable[str]) -> list[str]:
@@ -230,6 +242,8 @@ async def _other_names(surveyor: _Surveyor, hosts: Sequence[str]) -> None:
     questions = _dmarc_parents(surveyor)
     for host in hosts[:_MAX_MX_HOSTS]:
         questions += [(host, RRType.A), (f"_25._tcp.{host}", RRType.TLSA)]
+    services = surveyor.records(RRType.SRV, "_autodiscover._tcp")
+    questions += [(service.rpartition(" ")[2], RRType.A) for service in services[:1]]
     texts = surveyor.records(RRType.TXT)
     for _ in range(_MAX_INCLUDE_DEPTH):
         targets = include_targets(texts)[:_MAX_INCLUDES]

@@ -202,3 +202,60 @@ def test_key_that_every_selector_has_is_no_key(seen: Any) -> None:
 def test_wildcard_of_texts_alone_hides_no_alias(seen: Any) -> None:
     found = seen({"MX": OWN_MX, "CNAME autodiscover": AUTODISCOVER, "CNAME *": []})
     assert found.signals["autodiscover_microsoft"].state is State.PRESENT
+
+
+# -- an Exchange server of the company's own --------------------------------------------------
+
+OWN_EXCHANGE = {
+    "MX": OWN_MX,
+    "A mail": ["192.0.2.9"],
+    "A": ["198.51.100.1"],
+    "A autodiscover": ["192.0.2.9"],
+}
+
+
+def test_autodiscover_at_an_address_of_its_own_is_an_exchange_server(judged: Any) -> None:
+    found = judged(OWN_EXCHANGE)
+    assert (found.provider, found.confidence_word) == ("onprem_exchange", "unsure")
+    assert found.signals["autodiscover_own"].value == "192.0.2.9"
+
+
+def test_autodiscover_that_is_an_alias_of_the_mail_host_counts(judged: Any) -> None:
+    zone = {**OWN_EXCHANGE, "A autodiscover": ["→ mail.contoso.com", "192.0.2.9"]}
+    assert judged(zone).provider == "onprem_exchange"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"A": ["192.0.2.9"]},  # cPanel: autodiscover is where the web site is
+        {"A *": ["192.0.2.9"]},
+        {"TXT": ["v=spf1 +a +mx +ip4:192.0.2.9 ~all"]},
+        {"A autodiscover": ["→ autodiscover.fabrikam.net", "192.0.2.9"]},
+        {"A autodiscover": []},
+    ],
+)
+def test_autodiscover_of_shared_hosting_is_no_exchange_server(
+    judged: Any, changed: dict[str, Any]
+) -> None:
+    assert judged({**OWN_EXCHANGE, **changed}).provider == "self_hosted"
+
+
+@pytest.mark.parametrize("silent", ["A", "A autodiscover"])
+def test_silence_about_the_addresses_leaves_an_exchange_server_open(
+    judged: Any, silent: str
+) -> None:
+    found = judged({**OWN_EXCHANGE, silent: "servfail"})
+    assert (found.provider, found.segment) == (None, "unknown")
+
+
+def test_service_record_leads_to_an_exchange_server(judged: Any) -> None:
+    zone = {
+        **OWN_EXCHANGE,
+        "A autodiscover": [],
+        "A owa": ["192.0.2.9"],
+        "SRV _autodiscover._tcp": ["0 0 443 owa.contoso.com"],
+    }
+    assert judged(zone, depth=Depth.FULL).provider == "onprem_exchange"
+    panel = ["0 0 443 cpanelemaildiscovery.cpanel.net"]
+    assert judged({**zone, "SRV _autodiscover._tcp": panel}).provider == "self_hosted"

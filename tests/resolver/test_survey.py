@@ -42,6 +42,9 @@ class Hints:
         self.hosts = list(hosts)
         return self.selectors
 
+    def hides_mailboxes(self, hosts: Sequence[str], domain: str) -> bool:
+        return any(host.endswith(domain) for host in hosts[:1])
+
 
 async def test_quick_depth_asks_exactly_its_set(engine: Engine, name_server: NameServer) -> None:
     name_server.load(ZONE)
@@ -93,6 +96,35 @@ async def test_quick_depth_follows_the_own_name_of_an_mx_host(
     assert found.get(RRType.A, "mx2") is not None
     assert found.get(RRType.A, "mx3") is None
     assert name_server.queries["mx1.fabrikam.com A"] == 2  # never from memory
+
+
+@pytest.mark.parametrize("record", ["A 192.0.2.1", "CNAME mail.fabrikam.com"])
+async def test_quick_depth_looks_whether_autodiscover_is_a_server_of_its_own(
+    engine: Engine, name_server: NameServer, record: str
+) -> None:
+    name_server.load(
+        "fabrikam.com MX 10 mail.fabrikam.com\nmail.fabrikam.com A 192.0.2.1\n"
+        f"fabrikam.com A 198.51.100.1\nautodiscover.fabrikam.com {record}"
+    )
+
+    found = await survey(engine, "fabrikam.com", Depth.QUICK, Hints())
+
+    for label in ("", "autodiscover", "mail", "*"):
+        assert found.get(RRType.A, label) is not None
+
+
+async def test_full_depth_asks_where_the_autodiscover_service_is(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(
+        "fabrikam.com MX 10 mail.fabrikam.com\n"
+        "_autodiscover._tcp.fabrikam.com SRV 0 0 443 owa.fabrikam.com\nowa.fabrikam.com A 192.0.2.1"
+    )
+
+    found = await survey(engine, "fabrikam.com", Depth.FULL, Hints())
+
+    assert found.get(RRType.A, "autodiscover") is not None
+    assert found.get(RRType.A, "owa") is not None
 
 
 async def test_quick_depth_asks_three_selectors_at_most(
