@@ -368,7 +368,7 @@ def _decode(  # noqa: PLR0917  # as above
         else:
             skipped = True
         at = end
-    if skipped and not records:
+    if skipped and (chain or not records):
         # RRs may come in any order (RFC 1034 section 3.6): look again, with all of them at hand
         chain, records, ttl = _unordered(data, start, answers, name, template)
     if len(chain) > MAX_CHAIN or (chain and (name in chain or len(set(chain)) < len(chain))):
@@ -388,7 +388,9 @@ def _decode(  # noqa: PLR0917  # as above
     if outcome is None:
         if chain:
             return Alias(tuple(chain), ttl, flags & AD != 0)
-        outcome = Outcome.NODATA if flags & (AA | RA) else Outcome.LAME
+        # records for somebody else, and no SOA, where ours were wanted: no statement about us
+        is_said = flags & (AA | RA) and not answers
+        outcome = Outcome.NODATA if is_said else Outcome.LAME
     return Answer(name, rrtype, outcome, (), tuple(chain), least, flags & AD != 0, server)
 
 
@@ -409,13 +411,15 @@ def _absence(
             ttl = min(ttl, rttl, _MINIMUM.unpack_from(data, at - 4)[0])
         elif rtype == _NS:
             referral = True
+    if _has_extended_rcode(data, at, header[5]):
+        return Outcome.LAME, 0
     negative_ttl = ttl if soa else 0
     if flags & 15 == NXDOMAIN:
         return Outcome.NXDOMAIN, negative_ttl
     if soa:
         return Outcome.NODATA, negative_ttl
     # name servers of some zone where an answer was wanted: a referral, downward or upward
-    if (referral and not flags & AA) or _has_extended_rcode(data, at, header[5]):
+    if referral and not flags & AA:
         return Outcome.LAME, 0
     return None, 0
 

@@ -215,9 +215,13 @@ def test_an_empty_answer_of_a_resolver_is_nodata() -> None:
     assert (found.outcome, found.ttl) == (Outcome.NODATA, 0)
 
 
-def test_an_extended_rcode_is_no_nodata() -> None:
+@pytest.mark.parametrize("authority", [(), (SOA,)])
+def test_an_extended_rcode_is_no_nodata(authority: tuple[str, ...]) -> None:
     response = dns.message.make_response(dns.message.make_query("example.com.", "MX", use_edns=0))
     response.flags |= dns.flags.RA
+    for line in authority:
+        owner, ttl, _, kind, rdata = line.split(None, 4)
+        response.authority.append(dns.rrset.from_text(owner, int(ttl), "IN", kind, rdata))
     response.set_rcode(dns.rcode.BADVERS)
 
     found = read(response.to_wire(), "example.com.", RRType.MX)
@@ -282,7 +286,25 @@ def test_records_of_other_names_are_not_ours() -> None:
     found = respond("www.example.com.", "A", answer=("evil.example.com. 300 IN A 192.0.2.66",))
 
     assert isinstance(found, Answer)
+    assert (found.outcome, found.records) == (Outcome.LAME, ())
+
+
+def test_records_of_other_names_beside_a_soa_are_nodata() -> None:
+    stray = ("evil.example.com. 300 IN A 192.0.2.66",)
+    found = respond("www.example.com.", "A", answer=stray, authority=(SOA,))
+
+    assert isinstance(found, Answer)
     assert (found.outcome, found.records) == (Outcome.NODATA, ())
+
+
+def test_records_on_both_sides_of_their_alias_are_all_kept() -> None:
+    lines = ('b.example.org. 60 IN TXT "one"', CHAIN[0], CHAIN[1], 'b.example.org. 60 IN TXT "two"')
+
+    found = respond("www.example.com.", "TXT", answer=lines)
+
+    assert isinstance(found, Answer)
+    assert found.records == ("one", "two")
+    assert found.chain == ("a.example.net", "b.example.org")
 
 
 def test_the_ad_bit_is_kept() -> None:
