@@ -89,6 +89,9 @@ class LeadFilter(msgspec.Struct, frozen=True, kw_only=True):
     posture: str | None = None
     dmarc_policy: str | None = None
     scan_status: str | None = None
+    source: str | None = None
+    local_provider: bool | None = None
+    tenant_name: str | None = None
     #: part of the domain or company name; below three letters, the start of the domain
     q: str | None = None
 
@@ -118,6 +121,9 @@ _FILTERS: Final[LiteralString] = """
       AND ($13::text IS NULL OR scan_status = $13)
       AND ($14::text IS NULL OR domain COLLATE "C" >= $14 AND domain COLLATE "C" < $14 || '~')
       AND ($15::text IS NULL OR search LIKE $15)
+      AND ($16::text IS NULL OR source = $16)
+      AND ($17::boolean IS NULL OR local_provider = $17)
+      AND ($18::text IS NULL OR tenant_name = $18)
 """
 
 _GET: Final[LiteralString] = f"SELECT {_COLUMNS} FROM lead WHERE domain = $1"  # noqa: S608  # of constants
@@ -142,30 +148,30 @@ async def get_many(conn: Connection, domains: list[str]) -> dict[str, Lead]:
 
 _SEARCH_BY_CALL: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
-      AND ($17::integer IS NULL OR (call_rank, domain) > ($17, $18::text))
-    ORDER BY call_rank, domain LIMIT $16
+      AND ($20::integer IS NULL OR (call_rank, domain) > ($20, $21::text))
+    ORDER BY call_rank, domain LIMIT $19
 """
 _SEARCH_BY_SCORE: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
-      AND ($17::integer IS NULL OR (coalesce(score, -1), domain) < ($17, $18::text))
-    ORDER BY coalesce(score, -1) DESC, domain DESC LIMIT $16
+      AND ($20::integer IS NULL OR (coalesce(score, -1), domain) < ($20, $21::text))
+    ORDER BY coalesce(score, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_CONFIDENCE: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
-      AND ($17::real IS NULL OR (coalesce(confidence, -1), domain) < ($17, $18::text))
-    ORDER BY coalesce(confidence, -1) DESC, domain DESC LIMIT $16
+      AND ($20::real IS NULL OR (coalesce(confidence, -1), domain) < ($20, $21::text))
+    ORDER BY coalesce(confidence, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_DOMAIN: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
-      AND ($17::text IS NULL OR domain > $17) AND ($18::text IS NULL OR true)
-    ORDER BY domain LIMIT $16
+      AND ($20::text IS NULL OR domain > $20) AND ($21::text IS NULL OR true)
+    ORDER BY domain LIMIT $19
 """
 _SEARCH_BY_SCANNED: Final[LiteralString] = f"""
     SELECT {_COLUMNS} {_FILTERS}
-      AND ($17::text IS NULL
+      AND ($20::text IS NULL
            OR (coalesce(last_scanned_at, '-infinity'::timestamptz), domain)
-              < ($17::text::timestamptz, $18::text))
-    ORDER BY coalesce(last_scanned_at, '-infinity'::timestamptz) DESC, domain DESC LIMIT $16
+              < ($20::text::timestamptz, $21::text))
+    ORDER BY coalesce(last_scanned_at, '-infinity'::timestamptz) DESC, domain DESC LIMIT $19
 """
 _SEARCHES: Final = {
     Sort.CALL: (_SEARCH_BY_CALL, int),
@@ -216,6 +222,9 @@ def _arguments(wanted: LeadFilter) -> tuple[object, ...]:
         # three letters make the first trigram; less than that no index can find inside a text
         folded if 0 < len(folded) < 3 else None,
         like_pattern(folded) if len(folded) >= 3 else None,
+        wanted.source,
+        wanted.local_provider,
+        wanted.tenant_name,
     )
 
 

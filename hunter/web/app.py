@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from hunter.config import Config
+from hunter.knowledge.load import load_knowledge
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
@@ -17,7 +18,8 @@ from hunter.ops.server import listen, probe_routes
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
-from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI
+from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, OPERATORS
+from hunter.web.leads import known_operators
 from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -37,6 +39,7 @@ def create_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[METRICS] = metrics
     app[HEALTH] = _health(app, config)
+    app[OPERATORS] = known_operators(load_knowledge().rules)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)
     app.cleanup_ctx.extend([_database, _queue, _vital_signs])

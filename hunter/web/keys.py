@@ -17,6 +17,8 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 HEALTH: Final = web.AppKey("health", Health)
 DB: Final = web.AppKey("db", Database)
 HINTS: Final = web.AppKey("hints", Hints)
+#: what the filters provider, mx_operator and gateway know
+OPERATORS: Final = web.AppKey("operators", frozenset[str])
 OPENAPI: Final = web.AppKey("openapi", bytes)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

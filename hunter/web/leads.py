@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 
 from aiohttp import web
 from aiohttp.helpers import ETag
 
+from hunter.core import provider
 from hunter.core.domain import parse_domain
+from hunter.core.errors import InvalidInput
+from hunter.core.facts import Rules
 from hunter.store import leads
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
-from hunter.web.keys import DB
+from hunter.web.keys import DB, OPERATORS
 from hunter.web.requests import LeadsQuery
 from hunter.web.schema import read_query, render
 from hunter.web.views import lead_item, lead_view, score_breakdown
@@ -20,9 +24,28 @@ from hunter.web.views import lead_item, lead_view, score_breakdown
 async def index(request: web.Request) -> web.Response:
     """GET /leads"""
     query = read_query(request, LeadsQuery)
+    for name in ("provider", "mx_operator", "gateway"):
+        _require_known(name, getattr(query, name), request.app[OPERATORS])
     async with request.app[DB].acquire() as conn:
         page = await leads.search(conn, query.wanted(), query.sort, query.cursor, query.limit)
     return render(Page([lead_item(each) for each in page.items], page.next_cursor))
+
+
+def known_operators(rules: Rules) -> frozenset[str]:
+    """Every word that can stand in a lead as an operator, but for unknown:<domain>."""
+    words = {provider.SELF_HOSTED, provider.MIXED, provider.BROKEN}
+    families = {row.family for row in rules.providers.values()}
+    return frozenset(words | families | rules.providers.keys() | rules.identity.suites.keys())
+
+
+def _require_known(name: str, value: str | None, known: frozenset[str]) -> None:
+    """Raises InvalidInput with the nearest ids: an id nobody has would look like no leads."""
+    if value is None or value in known or value.startswith(provider.UNKNOWN):
+        return
+    near = difflib.get_close_matches(value.lower(), sorted(known), n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}" if near else "see the provider of any lead"
+    what = f"there is no {name} {value[:60]}; {hint}"
+    raise InvalidInput(f"The query cannot be used: {what}.", errors=((name, what),))
 
 
 async def show(request: web.Request) -> web.Response:

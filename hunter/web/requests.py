@@ -133,6 +133,11 @@ class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     posture: Literal["A", "B", "C", "D", "E", "F"] | None = None
     dmarc_policy: Literal["reject", "quarantine", "none", "absent", "unknown"] | None = None
     scan_status: ScanStatus | None = None
+    #: as it was given with the list
+    source: str | None = None
+    #: the mailboxes are at a provider of the country
+    local_provider: bool | None = None
+    tenant_name: str | None = None
     #: part of the domain or company name, Turkish letters or plain
     q: str | None = None
 

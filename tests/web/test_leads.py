@@ -81,7 +81,11 @@ async def test_a_cursor_of_another_order_is_refused(client: Client, add_lead: Ad
     "query",
     [
         "segment=existing",
-        "provider=m365",
+        "provider=microsoft365",
+        "provider=microsoft365&local_provider=false&tenant_name=wanted&source=web",
+        "source=web",
+        "local_provider=false",
+        "tenant_name=wanted",
         "mx_operator=mimecast",
         "gateway=mimecast",
         "tenant_state=m365_mail",
@@ -107,7 +111,9 @@ async def test_every_filter_finds_the_one_lead_it_describes(
         "wanted.com",
         company_name="Işıl A.Ş.",
         segment=Segment.EXISTING,
-        provider="m365",
+        provider="microsoft365",
+        local_provider=False,
+        tenant_name="wanted",
         mx_operator="mimecast",
         gateway="mimecast",
         tenant_state="m365_mail",
@@ -120,11 +126,31 @@ async def test_every_filter_finds_the_one_lead_it_describes(
         dmarc_policy="reject",
     )
     await database.execute(
-        "UPDATE lead SET search = 'wanted.com isil a.s.', scan_status = 'unknown' "
+        "UPDATE lead SET search = 'wanted.com isil a.s.', scan_status = 'unknown', source = 'web' "
         "WHERE domain = 'wanted.com'"
     )
 
     assert await _domains(client, query) == ["wanted.com"]
+
+
+@pytest.mark.parametrize("name", ["provider", "mx_operator", "gateway"])
+async def test_an_operator_nobody_knows_is_refused_with_the_nearest(
+    client: Client, name: str
+) -> None:
+    answer = await client.get(f"{LEADS}?{name}=mimecst")
+
+    assert answer.status == 422
+    (place,) = (await answer.json(content_type=None))["errors"]
+    assert place["pointer"] == name
+    assert "did you mean mimecast" in place["detail"]
+
+
+@pytest.mark.parametrize(
+    "value", ["self_hosted", "mixed", "broken", "unknown:example.net", "onprem_exchange"]
+)
+async def test_operators_outside_the_table_can_be_asked_for(client: Client, value: str) -> None:
+    for name in ("provider", "mx_operator"):
+        assert await _domains(client, f"{name}={value}") == []
 
 
 async def test_a_lead_carries_the_wire_names_and_every_state_with_its_record(
