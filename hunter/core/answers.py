@@ -69,7 +69,7 @@ class RRType(StrEnum):
 class Depth(StrEnum):
     """How much is asked about a domain."""
 
-    #: what decides provider, segment and score: 6 to 9 questions
+    #: what decides provider, segment and score: 6 to 15 questions
     QUICK = "quick"
     #: everything
     FULL = "full"
