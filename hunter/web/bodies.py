@@ -74,6 +74,11 @@ class _Patience:
                 f"Nothing came for {IDLE_S:g} s, or the body took longer than {TOTAL_S:g} s."
             ) from None
         except (ConnectionError, web.RequestPayloadError) as error:
+            if "content-encoding" in str(error).lower():
+                raise Malformed(
+                    "The body is not compressed as its Content-Encoding says. Compress it so, or "
+                    "leave the header out."
+                ) from error
             raise Malformed("The body broke off before its end.") from error
 
 

@@ -9,11 +9,11 @@ import uuid
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
 from hunter.web.keys import CALLER, CONFIG, HEALTH, METRICS, REQUEST_ID
-from hunter.web.problems import NotAuthenticated
+from hunter.web.problems import NotAuthenticated, from_aiohttp
 
 log = structlog.get_logger()
 
@@ -44,9 +44,7 @@ _NO_ENDPOINT: Final = "unmatched"
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id; afterwards write its one log line and count it."""
-    given = request.headers.get("X-Request-ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    request[REQUEST_ID] = request_id
+    request_id = _name(request)
     start, status = time.perf_counter(), 499
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         try:
@@ -55,6 +53,28 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         finally:
             _record(request, status, time.perf_counter() - start)
     return response
+
+
+def _name(request: web.Request) -> str:
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    request[REQUEST_ID] = request_id
+    return request_id
+
+
+async def answer_expectation(request: web.Request) -> web.Response | None:
+    """Ask for the body, or refuse an expectation nobody knows (RFC 9110 section 10.1.1).
+
+    The framework asks this before any middleware.
+    """
+    if request.version < HttpVersion11:
+        return None
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        _name(request)
+        return from_aiohttp(request, web.HTTPExpectationFailed())
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer has not begun
+    return None
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:

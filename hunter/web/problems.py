@@ -72,6 +72,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), or a job to be cancelled has ended."),
         Kind("too-large", 413, "Too large", "The body or the number of names is over the limit. Send names as NDJSON or as text lines, which are read as they come, or split the list."),
         Kind("unsupported-media-type", 415, "Unsupported media type", "The content type is none that this path reads. The detail lists those it does."),
+        Kind("expectation-failed", 417, "Expectation failed", "The `Expect` header asks for something this server does not know. Send `Expect: 100-continue` or leave the header out."),
         Kind("invalid-input", 422, "Invalid request", "The body can be read but not used: an unknown field, a wrong type, a file that is no table. Each entry of `errors` names a place and the fix."),
         Kind("invalid-domain", 422, "Not a company domain", "The name is not a domain that can be scanned. `reason` is a code, the detail says how to put it right."),
         Kind("internal-error", 500, "Internal error", "Hunter made a mistake. The log has it under the request id; please report that id."),
@@ -83,6 +84,7 @@ _BY_STATUS: Final = {kind.status: kind for kind in reversed(CATALOGUE.values())}
 _DETAILS: Final = {
     404: "There is no such path. GET / lists where things are.",
     405: "This path does not know the method.",
+    417: "The Expect header is none that this server knows. Send 100-continue, or leave it out.",
     413: "The body is larger than this server reads.",
 }
 
@@ -130,7 +132,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _from_aiohttp(request, error)
+        return from_aiohttp(request, error)
     except BadData:
         log.warning("value refused by the database")
         return _from_hunter(request, InvalidInput(_UNUSABLE), "invalid-input")
@@ -160,7 +162,8 @@ def _slug_of(error: HunterError) -> str | None:
     return next((slug for kind, slug in _SLUGS if isinstance(error, kind)), None)
 
 
-def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+def from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    """The problem for an error of the framework."""
     kind = _BY_STATUS.get(error.status)
     if kind is None:
         kind = Kind("malformed-request", error.status, error.reason, "")

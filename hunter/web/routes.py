@@ -12,7 +12,7 @@ from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.web import home, ingests, leads, scans
-from hunter.web.middleware import API
+from hunter.web.middleware import API, answer_expectation
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
 from hunter.web.requests import (
@@ -101,9 +101,9 @@ def add_routes(app: web.Application) -> None:
     """Every operation under /api/v1, and the versioned ones at their earlier path as well."""
     for route in ROUTES:
         handler = route.handler if route.query else _without_query(route.handler)
-        add = web.route(route.method, route.path, handler)
+        add = web.route(route.method, route.path, handler, expect_handler=answer_expectation)
         if route.method == "GET":
-            add = web.get(route.path, handler)
+            add = web.get(route.path, handler, expect_handler=answer_expectation)
         app.router.add_routes([add])
         if route.versioned:
             app.router.add_routes(

@@ -264,6 +264,45 @@ async def test_a_body_that_stalls_is_408(client: Client, monkeypatch: pytest.Mon
     assert head.startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.parametrize(
+    "request_head", [b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"]
+)
+async def test_what_is_no_request_is_400_in_plain_text(client: Client, request_head: bytes) -> None:
+    reader, writer = await _raw(client)
+    writer.write(request_head)
+
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+
+    writer.close()
+    assert re.match(r"HTTP/1\.[01] 400 ", head)
+    assert "text/plain" in head
+
+
+async def test_an_expectation_nobody_knows_is_417(client: Client) -> None:
+    answer = await client.get(f"{API}/leads", headers={"Expect": "a-miracle"})
+
+    await _problem(answer, 417, "expectation-failed")
+
+
+async def test_a_caller_that_waits_to_be_asked_for_its_body_is_asked(client: Client) -> None:
+    answer = await client.post(f"{API}/scan/domain", json={"domain": "acme.com"}, expect100=True)
+
+    assert answer.status == 202
+
+
+@pytest.mark.parametrize("path", ["/scan/bulk", "/ingest/csv"])
+async def test_a_body_that_is_not_compressed_as_it_says_is_400_and_told_so(
+    client: Client, path: str
+) -> None:
+    answer = await client.post(
+        API + path,
+        data=b"acme.com\n" * 100,
+        headers={"Content-Type": "text/plain", "Content-Encoding": "gzip"},
+    )
+
+    assert "Content-Encoding" in (await _problem(answer, 400, "malformed-request"))["detail"]
+
+
 async def _raw(client: Client) -> Any:
     return await asyncio.open_connection(client.host, client.port)
 
