@@ -300,12 +300,12 @@ def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
 
 def _is_nowhere(seen: Seen) -> bool:
     """True when every MX host has the company's own name and is proved to have no address."""
-    if seen.mail is None or not seen.mail.hosts:
+    hosts = seen.mail.hosts if seen.mail is not None else ()
+    if not hosts or any(host.operator != provider.SELF_HOSTED for host in hosts):
         return False
-    if any(host.operator != provider.SELF_HOSTED for host in seen.mail.hosts):
-        return False
-    missing = [each for each in seen.mail.findings if each.code == "mx_missing_host"]
-    return len(missing) == len({host.host for host in seen.mail.hosts})
+    findings = seen.mail.findings if seen.mail is not None else ()
+    missing = {each.message for each in findings if each.code == "mx_missing_host"}
+    return len(missing) == len({host.host for host in hosts})
 
 
 def _inferred(
