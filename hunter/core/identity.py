@@ -13,6 +13,7 @@ from hunter.core.judgement import Evidence
 MICROSOFT = "microsoft365"
 GOOGLE = "google_workspace"
 EXCHANGE = "onprem_exchange"
+WORKMAIL = "amazon_workmail"
 
 #: feature → the records that prove it
 Features = Mapping[str, tuple[Evidence, ...]]

@@ -10,7 +10,7 @@ import msgspec
 from hunter.core.answers import Answer, Outcome, RRType, Survey
 from hunter.core.dkim import SelectorState, read_selector
 from hunter.core.facts import Rules
-from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
+from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT, WORKMAIL
 from hunter.core.judgement import Evidence, Finding, Signal, State
 from hunter.core.provider import Mail, family_of, holds_mailboxes, read_mx
 from hunter.core.sender import SpfView, read_spf
@@ -24,6 +24,8 @@ _DKIM_TARGET = re.compile(
 )
 _MX_LABEL = re.compile(r"(?P<label>[a-z0-9-]{1,63})\.(?:mail\.protection\.|[a-z0-9-]+-v\d+\.mx\.)")
 _DOMAINKEY = "._domainkey"
+#: who receives where the MX is WorkMail's and no mailbox is
+_SES = "amazon_ses_inbound"
 #: hosting panels spell the qualifier out
 _PANEL_SPF = re.compile(r" \+(?:a|mx)(?: |:|$)", re.IGNORECASE)
 _NOT_ASKED = "not_asked"
@@ -351,7 +353,22 @@ def _read_autodiscover(seen: Seen, rules: Rules) -> None:
     if is_silent(cname):
         seen.doubt(MICROSOFT, "autodiscover")
         seen.doubt(EXCHANGE, "autodiscover")
+    _tell_workmail(seen, cname)
     _read_own_autodiscover(seen)
+
+
+def _tell_workmail(seen: Seen, cname: Answer) -> None:
+    """WorkMail and SES receiving share their MX; only mailboxes need an autodiscover."""
+    if seen.mail is None or seen.mail.operator != WORKMAIL:
+        return
+    if is_silent(cname):
+        seen.doubt(WORKMAIL, "autodiscover")
+    elif "autodiscover" not in seen.proved.get(WORKMAIL, {}):
+        hosts = tuple(
+            msgspec.structs.replace(host, operator=_SES) if host.operator == WORKMAIL else host
+            for host in seen.mail.hosts
+        )
+        seen.mail = msgspec.structs.replace(seen.mail, hosts=hosts, operator=_SES, mailboxes=())
 
 
 def _read_own_autodiscover(seen: Seen) -> None:

@@ -259,3 +259,23 @@ def test_service_record_leads_to_an_exchange_server(judged: Any) -> None:
     assert judged(zone, depth=Depth.FULL).provider == "onprem_exchange"
     panel = ["0 0 443 cpanelemaildiscovery.cpanel.net"]
     assert judged({**zone, "SRV _autodiscover._tcp": panel}).provider == "self_hosted"
+
+
+# -- WorkMail, or a program that reads mail ---------------------------------------------------
+
+AMAZON = {"MX": ["10 inbound-smtp.eu-west-1.amazonaws.com", "20 backup.fabrikam.net"]}
+
+
+@pytest.mark.parametrize(
+    ("autodiscover", "operator", "provider", "state"),
+    [
+        (["autodiscover.mail.eu-west-1.awsapps.com"], "amazon_workmail", "amazon_workmail", "mail"),
+        ([], "amazon_ses_inbound", None, "forwarding"),
+        ("servfail", "amazon_workmail", None, "mail"),
+    ],
+)
+def test_amazons_mx_is_workmail_only_with_its_autodiscover(
+    judged: Any, autodiscover: Any, operator: str, provider: str | None, state: str
+) -> None:
+    found = judged({**AMAZON, "CNAME autodiscover": autodiscover})
+    assert (found.mx_operator, found.provider, found.mail_state) == (operator, provider, state)
