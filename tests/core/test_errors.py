@@ -1,0 +1,33 @@
+"""The errors a caller can meet, and what each carries."""
+
+from __future__ import annotations
+
+import pytest
+
+from hunter.core import errors
+
+
+def test_every_error_is_one_of_hunters() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+
+    assert all(issubclass(kind, errors.HunterError) for kind in kinds)
+    assert all(kind.__doc__ for kind in kinds)
+
+
+def test_a_conflict_says_when_to_come_back_only_if_that_helps() -> None:
+    assert errors.Conflict("a twin is running", retry_after_s=2).retry_after_s == 2
+    assert errors.Conflict("the job is over").retry_after_s is None
+
+
+def test_what_is_unavailable_is_worth_another_try_after_a_second() -> None:
+    assert errors.Unavailable("Redis does not answer").retry_after_s == 1
+    assert errors.Unavailable("the disk is full", retry_after_s=5).retry_after_s == 5
+
+
+def test_bad_input_names_its_places_and_an_invalid_domain_its_reason() -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        raise errors.InvalidInput("bad", errors=(("/domains/3", "wants text"),))
+    domain = errors.InvalidDomain("no", reason="empty")
+
+    assert caught.value.errors == (("/domains/3", "wants text"),)
+    assert (domain.reason, domain.errors) == ("empty", ())
