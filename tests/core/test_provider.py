@@ -11,6 +11,7 @@ from hunter.core.facts import Rules, SuffixIndex
 from hunter.core.provider import (
     Mail,
     family_of,
+    hides_mailboxes,
     is_local,
     operator_name,
     operator_of,
@@ -200,6 +201,22 @@ def test_quick_depth_asks_at_most_three_selectors_by_operator(
 ) -> None:
     assert selectors_for([host], Depth.QUICK, rules)[: len(selectors)] == selectors
     assert len(selectors_for([host], Depth.QUICK, rules)) <= 3
+
+
+@pytest.mark.parametrize(
+    ("hosts", "hides"),
+    [
+        ([], False),
+        (["eu-smtp-inbound-1.mimecast.com"], True),
+        (["mail.contoso.com.tr"], True),
+        (["mx.fabrikam.net"], True),
+        (["mx-in01.natrohost.com", "mail.contoso.com.tr"], False),
+    ],
+)
+def test_filters_own_servers_and_strangers_hide_the_mailboxes(
+    rules: Rules, hosts: list[str], hides: bool
+) -> None:
+    assert hides_mailboxes(hosts, DOMAIN, rules) is hides
 
 
 def test_full_depth_asks_tier_0_and_the_selectors_hinted_at(rules: Rules) -> None:

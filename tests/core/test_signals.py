@@ -257,6 +257,8 @@ def test_service_record_leads_to_an_exchange_server(judged: Any) -> None:
         "SRV _autodiscover._tcp": ["0 0 443 owa.contoso.com"],
     }
     assert judged(zone, depth=Depth.FULL).provider == "onprem_exchange"
+    both = {**zone, "A autodiscover": ["192.0.2.9"], "A owa": ["198.51.100.1"]}
+    assert judged(both, depth=Depth.FULL).provider == "onprem_exchange"
     panel = ["0 0 443 cpanelemaildiscovery.cpanel.net"]
     assert judged({**zone, "SRV _autodiscover._tcp": panel}).provider == "self_hosted"
 
