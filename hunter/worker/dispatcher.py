@@ -13,7 +13,7 @@ from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Hints
-from hunter.store import chunks, completion, idempotency, jobs
+from hunter.store import chunks, completion, idempotency, ingests, jobs
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
@@ -103,6 +103,7 @@ class Dispatcher:
 
         async def work(conn: Connection) -> int:
             await idempotency.sweep(conn)
+            await ingests.sweep(conn)
             await chunks.sweep_workers(conn)
             return await jobs.sweep_receiving(conn, RECEIVING_IDLE_S)
 
