@@ -18,21 +18,29 @@ def without_wildcards(survey: Survey) -> Survey:
     """The survey, with the wildcard's own answer, and no record, wherever a name only shows that.
 
     An alias that every name below the domain has (RFC 4592) proves no service; the evidence is
-    then the wildcard itself.
+    then the wildcard itself. While nobody says whether there is one, no alias is known.
     """
     probe = survey.get(RRType.CNAME, WILDCARD)
-    if probe is None or not (alias := _alias(probe)):
+    if probe is None:
+        return survey
+    alias = _alias(probe)
+    if not alias and probe.outcome.is_known:
         return survey
     nothing = msgspec.structs.replace(probe, records=(), chain=())
     suffix = "." + survey.domain
     answers = {
-        question: nothing
-        if answer.rrtype in _NAMED and answer.name.endswith(suffix) and _alias(answer) == alias
-        else answer
+        question: nothing if answer.name.endswith(suffix) and _is_common(answer, alias) else answer
         for question, answer in survey.answers.items()
         if not answer.name.startswith(WILDCARD + suffix)
     }
     return msgspec.structs.replace(survey, answers=answers)
+
+
+def _is_common(answer: Answer, alias: str) -> bool:
+    """True when a name is, or while the wildcard is not known may be, an alias as all others are."""
+    if not alias:
+        return answer.rrtype is RRType.CNAME and bool(answer.records)
+    return answer.rrtype in _NAMED and _alias(answer) == alias
 
 
 def _alias(answer: Answer) -> str:

@@ -162,6 +162,12 @@ def test_alias_that_every_name_has_is_no_sign_of_microsoft(judged: Any) -> None:
     assert [each.question for each in signal.evidence] == ["*.contoso.com CNAME"]
 
 
+def test_alias_is_open_while_nobody_says_whether_all_names_have_it(judged: Any) -> None:
+    found = judged({"MX": FILTER_MX, "CNAME autodiscover": AUTODISCOVER, "CNAME *": "servfail"})
+    assert found.signals["autodiscover_microsoft"].state is State.UNKNOWN
+    assert (found.provider, found.segment) == (None, "unknown")
+
+
 def test_name_that_differs_from_the_wildcard_counts(judged: Any) -> None:
     found = judged(
         {
