@@ -205,3 +205,10 @@ def test_any_zone_can_be_walked(zone: Zone, asked_all: bool) -> None:
 
     assert posture.voids <= posture.lookups
     assert not posture.unasked or not posture.complete
+
+
+def test_an_include_with_a_macro_ends_the_walk_there() -> None:
+    posture = _walk({"contoso.com TXT": "v=spf1 include:%{d}.y.net -all"})
+
+    assert not posture.complete
+    assert "spf_macro_unresolvable" in _codes(posture)
