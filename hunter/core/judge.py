@@ -8,7 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from hunter.core import identity, provider
-from hunter.core.answers import Answer, Outcome, RRType, Survey
+from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
 from hunter.core.eop_label import decode_label
 from hunter.core.facts import Kind, Role, Rules
 from hunter.core.judgement import (
@@ -244,7 +244,11 @@ def _scan_status(
         answer = seen.survey.get(rrtype, label)
         if answer is None or not answer.outcome.is_known or answer.stale_since:
             return ScanStatus.UNKNOWN
-    return ScanStatus.OK
+    return (
+        ScanStatus.UNKNOWN
+        if "mx_target" in seen.silent.get(identity.MICROSOFT, ())
+        else ScanStatus.OK
+    )
 
 
 def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
@@ -299,9 +303,15 @@ def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
 
 
 def _is_nowhere(seen: Seen) -> bool:
-    """True when every MX host has the company's own name and is proved to have no address."""
+    """True when every MX host has the company's own name and is proved to have no address.
+
+    Said at full depth only: quick depth asks for an address to see where an alias leads, of two
+    hosts at most.
+    """
     hosts = seen.mail.hosts if seen.mail is not None else ()
-    if not hosts or any(host.operator != provider.SELF_HOSTED for host in hosts):
+    if not hosts or seen.survey.depth is Depth.QUICK:
+        return False
+    if any(host.operator != provider.SELF_HOSTED for host in hosts):
         return False
     findings = seen.mail.findings if seen.mail is not None else ()
     missing = {each.message for each in findings if each.code == "mx_missing_host"}

@@ -613,12 +613,25 @@ def test_record_that_proves_the_tenant_earns_nothing_as_a_product(judged: Any) -
 
 
 def test_mail_hosts_that_do_not_exist_are_a_faulty_record(judged: Any) -> None:
-    found = judged({"MX": OWN_MX, "A mail": [], "AAAA mail": []})
+    full = {"depth": Depth.FULL}
+    found = judged({"MX": OWN_MX, "A mail": [], "AAAA mail": []}, **full)
     assert (found.segment, found.priority) == (Segment.COLD, 5)
     assert "its hosts are missing" in found.reason
     two = [*OWN_MX, "20 mail2.contoso.com"]
-    half = judged({"MX": two, "A mail": "nxdomain", "A mail2": ["192.0.2.1"]})
+    half = judged({"MX": two, "A mail": "nxdomain", "A mail2": ["192.0.2.1"]}, **full)
     assert half.provider == "self_hosted"
+
+
+def test_quick_depth_leaves_the_verdict_on_missing_hosts_to_full_depth(judged: Any) -> None:
+    found = judged({"MX": OWN_MX, "A mail": "nxdomain"})
+    assert (found.provider, found.segment) == ("self_hosted", Segment.MIGRATION)
+    assert found.tenant_state == "no_microsoft"
+
+
+def test_an_own_mail_host_nobody_answered_for_is_asked_again(judged: Any) -> None:
+    found = judged({"MX": OWN_MX, "A mail": "timeout"})
+    assert found.segment is Segment.UNKNOWN
+    assert found.scan_status is ScanStatus.UNKNOWN
 
 
 def test_name_with_an_address_and_no_mx_may_still_take_mail(judged: Any) -> None:
