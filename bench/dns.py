@@ -33,7 +33,7 @@ from harness import Row, write_results
 
 from hunter.config import Config
 from hunter.core.answers import Depth, Outcome, RRType
-from hunter.resolver.engine import open_engine
+from hunter.resolver.opening import open_engine
 from hunter.resolver.survey import survey
 
 DOMAINS = 20_000

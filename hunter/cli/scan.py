@@ -31,7 +31,8 @@ from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Judgement, ScanStatus
 from hunter.knowledge.load import Knowledge, load_knowledge
 from hunter.pipeline.companies import Company, open_companies
-from hunter.resolver.engine import Engine, open_engine
+from hunter.resolver.engine import Engine
+from hunter.resolver.opening import open_engine
 from hunter.resolver.questions import Lane
 from hunter.resolver.survey import survey
 from hunter.store.results import Result

@@ -6,8 +6,7 @@ import asyncio
 import os
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 
 from hunter.config import Config
 from hunter.core.answers import Answer, Outcome, RRType
@@ -16,10 +15,11 @@ from hunter.resolver.cache import Cache
 from hunter.resolver.keeper import Keeper
 from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
-from hunter.resolver.servers import Server, Tuning, servers_of
+from hunter.resolver.servers import Server, servers_of
 from hunter.resolver.shared import Sharing
 from hunter.resolver.sockets import Header
 from hunter.resolver.tally import Tally
+from hunter.resolver.tuning import Tuning
 from hunter.resolver.wheel import Wheel
 from hunter.resolver.wire import (
     FORMERR,
@@ -467,16 +467,3 @@ class Engine:
     def _publish(self, metrics: Metrics) -> None:
         self.tally.publish(metrics, self._servers, self.cache)
         metrics.hunter_dns_singleflight_total.set({}, self.sharing.joined)
-
-
-@asynccontextmanager
-async def open_engine(
-    config: Config, metrics: Metrics | None = None, *, tuning: Tuning | None = None
-) -> AsyncIterator[Engine]:
-    """The engine for this event loop, closed at the end of the block."""
-    engine = Engine(config, metrics, tuning or Tuning())
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.close()

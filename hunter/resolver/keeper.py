@@ -8,7 +8,8 @@ from collections.abc import Callable
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
-from hunter.resolver.servers import Server, Tuning
+from hunter.resolver.servers import Server
+from hunter.resolver.tuning import Tuning
 from hunter.resolver.wheel import Wheel
 from hunter.resolver.wire import TEMPLATES, encode_name, message
 

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 
 from hunter.resolver.questions import Query
-from hunter.resolver.servers import Server, Tuning
+from hunter.resolver.servers import Server
 from hunter.resolver.sockets import Receiver, TcpLink, UdpPort
+from hunter.resolver.tuning import Tuning
 
 #: questions in flight per socket: 16 sockets at 10,000 in flight overran their buffers by 1 %
 _PER_SOCKET = 128

@@ -17,7 +17,7 @@ from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import LOOK, Hints, open_queue
-from hunter.resolver.engine import open_engine
+from hunter.resolver.opening import open_engine
 from hunter.store.database import Database, open_database
 from hunter.store.identifiers import uuid7
 from hunter.store.migrate import require_schema

@@ -18,8 +18,9 @@ from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Line, accept_scan
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import Hints
-from hunter.resolver.engine import Engine, open_engine
-from hunter.resolver.servers import Tuning
+from hunter.resolver.engine import Engine
+from hunter.resolver.opening import open_engine
+from hunter.resolver.tuning import Tuning
 from hunter.store import completion, jobs, leads, results
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7

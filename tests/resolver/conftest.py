@@ -10,8 +10,9 @@ from hypothesis import settings
 
 from hunter.config import Config
 from hunter.local.nameserver import NameServer
-from hunter.resolver.engine import Engine, open_engine
-from hunter.resolver.servers import Tuning
+from hunter.resolver.engine import Engine
+from hunter.resolver.opening import open_engine
+from hunter.resolver.tuning import Tuning
 
 # a shared machine may stop for longer than hypothesis allows one example
 settings.register_profile("no deadline", deadline=None)

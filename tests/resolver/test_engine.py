@@ -14,9 +14,10 @@ from hunter.config import Config
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
-from hunter.resolver.engine import Engine, open_engine
+from hunter.resolver.engine import Engine
+from hunter.resolver.opening import open_engine
 from hunter.resolver.questions import Budget, Lane
-from hunter.resolver.servers import Tuning
+from hunter.resolver.tuning import Tuning
 
 Opener = Callable[..., Awaitable[Engine]]
 

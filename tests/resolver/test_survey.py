@@ -9,7 +9,8 @@ import pytest
 from hunter.config import Config
 from hunter.core.answers import Depth, Outcome, RRType
 from hunter.local.nameserver import NameServer
-from hunter.resolver.engine import Engine, open_engine
+from hunter.resolver.engine import Engine
+from hunter.resolver.opening import open_engine
 from hunter.resolver.survey import include_targets, mx_hosts, survey
 
 ZONE = """

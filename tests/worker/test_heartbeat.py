@@ -16,7 +16,7 @@ from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import Hints
-from hunter.resolver.engine import open_engine
+from hunter.resolver.opening import open_engine
 from hunter.store.database import Database, open_database
 from hunter.store.identifiers import uuid7
 from hunter.worker.heartbeat import Heartbeat
