@@ -3,6 +3,10 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# the DNS engine is compiled from its Python source
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY requirements.lock ./
 RUN python -m venv /opt/hunter \
@@ -11,6 +15,7 @@ COPY setup.cfg pyproject.toml README.md ./
 COPY migrations ./migrations
 COPY hunter ./hunter
 RUN /opt/hunter/bin/pip install --no-deps --no-build-isolation -e . \
+ && /opt/hunter/bin/python -m hunter.local.compile \
  && /opt/hunter/bin/python -m compileall -q hunter /opt/hunter/lib \
  && /opt/hunter/bin/pip check
 

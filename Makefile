@@ -7,7 +7,7 @@ DATA ?= .local
 PYTEST ?= $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -30,14 +30,21 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-run: $(VENV)/.run ## Start everything: PostgreSQL, Valkey, API and worker; Ctrl-C stops, data stays
+$(VENV)/.compiled: $(VENV)/.run $(wildcard hunter/resolver/*.py)
+	@$(BIN)/python -m hunter.local.compile
+	@touch $@
+
+run: $(VENV)/.compiled ## Start everything: PostgreSQL, Valkey, API and worker; Ctrl-C stops, data stays
 	@exec $(BIN)/hunter up
 
-demo: $(VENV)/.run ## See the product work without internet: local name server, sample list, five leads to call
+demo: $(VENV)/.compiled ## See the product work without internet: local name server, sample list, five leads to call
 	@exec $(BIN)/hunter demo
 
-test: $(VENV)/.dev ## Every test, on the real PostgreSQL, Valkey and a real name server
+test: $(VENV)/.compiled $(VENV)/.dev ## Every test, on the real PostgreSQL, Valkey and a real name server
 	@$(PYTEST) $(ARGS)
+
+test-interpreted: $(VENV)/.dev ## The engine's tests once more, without its compiled modules
+	@HUNTER_PURE_PYTHON=1 $(PYTEST) tests/resolver $(ARGS)
 
 test-fast: $(VENV)/.dev ## The core's tests only: pure functions, no server
 	@$(PYTEST) tests/core $(ARGS)
@@ -62,14 +69,14 @@ docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.m
 	@$(BIN)/python tests/docs/test_architecture.py
 	@$(BIN)/hunter config --markdown > docs/configuration.md
 
-check: lint types imports cover test ## Everything CI checks
+check: lint types imports cover test test-interpreted ## Everything CI checks
 
 bench: bench-dns bench-pipeline ## All benchmarks; results in bench/results/
 
-bench-dns: $(VENV)/.dev ## DNS engine beside its peers
+bench-dns: $(VENV)/.compiled $(VENV)/.dev ## DNS engine beside its peers
 	@$(BIN)/python bench/dns.py
 
-bench-pipeline: $(VENV)/.dev ## Bulk accepted to results committed, cost per stage
+bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results committed, cost per stage
 	@$(BIN)/python bench/pipeline.py
 
 lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
@@ -78,5 +85,5 @@ lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
 
 clean: ## Remove what was built; the data in .local stays
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	@rm -rf $(VENV) hunter/resolver/compiled build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
 	@find . -name __pycache__ -not -path './.local/*' -prune -exec rm -rf {} +

@@ -137,6 +137,10 @@ class Config:
         "Most questions in flight per worker process; the engine finds its own window below it.",
         _whole(1, 30_000),
     )
+    #: read by hunter/resolver/variant.py, before there is a Config
+    pure_python: bool = _setting(
+        False, "True: run the DNS engine interpreted even where it was compiled.", _truth
+    )
     data_dir: Path = _setting(  # noqa: RUF009  # same call as its neighbours
         _DATA_DIR, "Folder of the embedded servers' data and logs.", Path
     )
