@@ -19,6 +19,7 @@ STAMP = FOLDER / "source.sha256"
 #: the modules on the way of every packet, and what they call
 MODULES = (
     "cache",
+    "engine",
     "keeper",
     "ports",
     "questions",
