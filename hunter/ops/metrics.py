@@ -26,6 +26,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_chunks": ("state",),
     "hunter_dns_queries_total": ("type", "outcome"),
     "hunter_dns_cache_total": ("result",),
+    "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
 }
 
@@ -139,6 +140,10 @@ class Metrics:
         self.hunter_scan_duration_seconds = self._histogram(
             "hunter_scan_duration_seconds", "Time of the survey of one domain.", _SCAN_BUCKETS
         )
+        self.hunter_scan_stage_cpu_seconds_total = self._counter(
+            "hunter_scan_stage_cpu_seconds_total",
+            "Processor time of a worker by stage; what is left of its total is DNS and event loop.",
+        )
 
         self.hunter_dns_queries_total = self._counter(
             "hunter_dns_queries_total", "Questions by record type and outcome."
@@ -170,6 +175,9 @@ class Metrics:
             "Name servers that are left alone because they do not answer.",
         )
 
+        self.process_cpu_seconds_total = self._counter(
+            "process_cpu_seconds_total", "Processor time of this process."
+        )
         self.cpu_usage_percent = self._gauge(
             "cpu_usage_percent", "CPU time used, of what the cgroup or the machine allows."
         )

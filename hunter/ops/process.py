@@ -24,6 +24,7 @@ _LOOK_TICKS: Final = 10
 @asynccontextmanager
 async def watch_process(metrics: Metrics, data_dir: Path) -> AsyncIterator[None]:
     """Keep the process gauges up to date while inside."""
+    metrics.on_render(lambda: metrics.process_cpu_seconds_total.set({}, time.process_time()))
     task = asyncio.create_task(_watch(metrics, data_dir))
     try:
         yield

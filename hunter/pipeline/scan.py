@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -15,11 +15,11 @@ import structlog
 from hunter.core.answers import Survey
 from hunter.core.errors import Unavailable
 from hunter.core.idn import to_unicode
-from hunter.core.judge import judge, next_history
 from hunter.core.judgement import ScanStatus
-from hunter.core.merge import merge
 from hunter.knowledge.load import Knowledge
 from hunter.ops.metrics import Metrics
+from hunter.ops.stages import StageClock
+from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
@@ -27,10 +27,8 @@ from hunter.resolver.survey import survey
 from hunter.store import chunks, completion, judged, results
 from hunter.store.chunks import Claim
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
-from hunter.store.identifiers import uuid7
 from hunter.store.ingests import search_text
-from hunter.store.judged import JudgedLead, Observed, Standing
-from hunter.store.results import NewResult
+from hunter.store.judged import Standing
 
 log = structlog.get_logger()
 
@@ -41,13 +39,9 @@ _COMMIT_DEADLINE_S: Final = 60.0
 _CLAIM_DEADLINE_S: Final = 5.0
 #: so many domains without one reply among them are the name server's silence, not theirs
 _ENOUGH_TO_TELL: Final = 20
-_REASON_CHARS: Final = 300
 #: Bulk chunks judged and committed at once. The processor takes them one after the other anyhow;
 #: more at once only hold their verdicts in memory, some 6 MiB a chunk of 200.
 _COMMITS_AT_ONCE: Final = 2
-
-#: what a survey ended with: the answers, or why Hunter has none
-Seen: TypeAlias = "Survey | str"
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -59,16 +53,6 @@ class Held(msgspec.Struct, frozen=True):
 
 class _FencedError(Exception):
     """The chunk is somebody else's now: nothing may be written for it."""
-
-
-class _Verdict(msgspec.Struct, frozen=True):
-    """What is to be written about one domain."""
-
-    result: NewResult
-    lead: JudgedLead | None = None
-    #: what was seen, new or the same as before
-    observed: Observed | None = None
-    is_new: bool = False
 
 
 class Scanner:
@@ -92,6 +76,7 @@ class Scanner:
         self._engine = engine
         self._knowledge = knowledge
         self._metrics = metrics
+        self._clock = StageClock(metrics)
         self._lease_s = lease_s
         self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
@@ -121,8 +106,11 @@ class Scanner:
         if lane == "bulk" and not self._engine.usable:
             return False  # nobody can be asked; the hint will come again
         try:
-            claimed = await self._db.transact(
-                claim, deadline_s=_CLAIM_DEADLINE_S, reserved=lane == "interactive"
+            claimed = await self._clock.run(
+                "claim",
+                self._db.transact(
+                    claim, deadline_s=_CLAIM_DEADLINE_S, reserved=lane == "interactive"
+                ),
             )
         except Unavailable as error:
             log.warning("chunk not claimed", reason=str(error))
@@ -167,7 +155,7 @@ class Scanner:
             )
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
-            return _reason("survey", error)
+            return reason_of("survey", error)
         self._metrics.hunter_scan_duration_seconds.observe({}, seen.duration_ms / 1000)
         return seen
 
@@ -175,13 +163,13 @@ class Scanner:
         """Write a chunk in one transaction under its fence; raises _FencedError when it is lost."""
         order = sorted(zip(claim.domains, seen, strict=True), key=lambda pair: pair[0])
 
-        async def work(conn: Connection) -> list[_Verdict]:
+        async def work(conn: Connection) -> list[Verdict]:
             verdicts = await self._under_fence(conn, claim, order)
             await self._write(conn, claim, verdicts)
             await self._count(conn, claim, verdicts)
             return verdicts
 
-        async def one_by_one(conn: Connection) -> list[_Verdict]:
+        async def one_by_one(conn: Connection) -> list[Verdict]:
             verdicts = await self._under_fence(conn, claim, order)
             written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
             await self._count(conn, claim, written)
@@ -190,8 +178,9 @@ class Scanner:
         interactive = claim.lane == "interactive"
         async with nullcontext() if interactive else self._turns:
             try:
-                verdicts = await self._db.transact(
-                    work, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
+                verdicts = await self._clock.run(
+                    "commit",
+                    self._db.transact(work, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive),
                 )
             except BadData:
                 log.warning("chunk written row by row")
@@ -204,7 +193,7 @@ class Scanner:
 
     async def _under_fence(
         self, conn: Connection, claim: Claim, order: Sequence[tuple[str, Seen]]
-    ) -> list[_Verdict]:
+    ) -> list[Verdict]:
         """Lock chunk and leads, in that order and the leads by name, and judge."""
         if not await chunks.hold(conn, claim.chunk_id, claim.epoch):
             raise _FencedError
@@ -215,7 +204,7 @@ class Scanner:
         standings = await judged.lock(conn, domains)
         return await self._judge_all(claim, order, standings)
 
-    async def _write(self, conn: Connection, claim: Claim, verdicts: Sequence[_Verdict]) -> None:
+    async def _write(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
         at = claim.leased_at
         await results.add(conn, claim.job_id, at, [v.result for v in verdicts])
         await judged.observe(conn, at, [v.observed for v in verdicts if v.observed and v.is_new])
@@ -224,17 +213,17 @@ class Scanner:
         failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
         await judged.mark_failed(conn, failed)
 
-    async def _write_alone(self, conn: Connection, claim: Claim, verdict: _Verdict) -> _Verdict:
+    async def _write_alone(self, conn: Connection, claim: Claim, verdict: Verdict) -> Verdict:
         """Write one domain; the one whose data PostgreSQL refuses fails alone, with the reason."""
         try:
             async with savepoint(conn):
                 await self._write(conn, claim, [verdict])
         except BadData as error:
-            verdict = _failed(verdict.result.domain, _reason("storing", error))
+            verdict = failed(verdict.result.domain, reason_of("storing", error))
             await self._write(conn, claim, [verdict])
         return verdict
 
-    async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[_Verdict]) -> None:
+    async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
         outcomes = [verdict.result.outcome for verdict in verdicts]
         await chunks.finish(
             conn,
@@ -247,7 +236,7 @@ class Scanner:
 
     async def _judge_all(
         self, claim: Claim, order: Sequence[tuple[str, Seen]], standings: dict[str, Standing]
-    ) -> list[_Verdict]:
+    ) -> list[Verdict]:
         """Judge in slices: the loop also carries heartbeats and DNS answers."""
         loop = asyncio.get_running_loop()
         turn_ends = loop.time() + _SLICE_S
@@ -259,45 +248,17 @@ class Scanner:
                 turn_ends = loop.time() + _SLICE_S
         return verdicts
 
-    def _judge_one(self, claim: Claim, domain: str, seen: Seen, standing: Standing) -> _Verdict:
+    def _judge_one(self, claim: Claim, domain: str, seen: Seen, standing: Standing) -> Verdict:
         if isinstance(seen, str):
-            return _failed(domain, seen)
+            return failed(domain, seen)
         try:
             return self._verdict(claim.leased_at, seen, standing)
         except Exception as error:  # one domain never sinks a chunk
             log.exception("judging failed", domain=domain)
-            return _failed(domain, _reason("judging", error))
+            return failed(domain, reason_of("judging", error))
 
-    def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing) -> _Verdict:
-        merged = merge(standing.previous, seen, standing.observed_at)
-        as_of = at.astimezone(dt.UTC).date()
-        judgement = judge(merged, standing.history, self._knowledge.rules, as_of)
-        encoded = _json(judgement)
-        is_late = standing.last_scanned_at is not None and standing.last_scanned_at > at
-        is_same = judgement.fingerprint == standing.fingerprint
-        observation_id = standing.observation_id if is_same else None
-        is_own = merged.answers == seen.answers
-        result = NewResult(
-            domain=seen.domain,
-            outcome=judgement.scan_status.value,
-            reason=None,
-            judgement=encoded,
-            survey=None if is_own and not is_late else _json(seen),
-            observation_id=None if is_late else observation_id or uuid7(),
-        )
-        if result.observation_id is None:  # a later survey was written already: keep its state
-            return _Verdict(result)
-        observed = Observed(
-            id=result.observation_id,
-            domain=seen.domain,
-            fingerprint=judgement.fingerprint,
-            rules_version=judgement.rules_version,
-            score=judgement.score,
-            evidence=_json(merged) if _is_news(standing, merged, observation_id) else None,
-        )
-        history = next_history(standing.history, judgement, as_of)
-        lead = JudgedLead(judgement, encoded, history, result.observation_id)
-        return _Verdict(result, lead, observed, is_new=observation_id is None)
+    def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing) -> Verdict:
+        return verdict_on(at, seen, standing, self._knowledge.rules, self._clock)
 
     async def finished(self, claim: Claim) -> None:
         """After COMMIT: complete the job somebody waits for at once, and tell."""
@@ -314,7 +275,7 @@ class Scanner:
 
         async def postpone(conn: Connection) -> None:
             await chunks.postpone(
-                conn, claim.chunk_id, claim.epoch, reason=_reason("chunk", error), counted=counted
+                conn, claim.chunk_id, claim.epoch, reason=reason_of("chunk", error), counted=counted
             )
 
         try:
@@ -351,30 +312,3 @@ async def run_chunk(scanner: Scanner, claim: Claim) -> None:
             await scanner.finished(claim)
         except Unavailable:
             log.info("completion left to the dispatcher")
-
-
-def _is_news(standing: Standing, merged: Survey, observation_id: UUID | None) -> bool:
-    """True when the stored evidence does not say the same: other values, questions or ages.
-
-    TTLs alone are no news; an inherited answer is, or its age would be lost at the next merge.
-    """
-    before = standing.previous
-    if observation_id is None or before is None:
-        return True
-    return before.answers.keys() != merged.answers.keys() or any(
-        answer.stale_since for each in (before, merged) for answer in each.answers.values()
-    )
-
-
-def _failed(domain: str, reason: str) -> _Verdict:
-    return _Verdict(NewResult(domain, ScanStatus.FAILED.value, reason, None, None, None))
-
-
-def _reason(step: str, error: Exception) -> str:
-    """Why Hunter failed, in text PostgreSQL can hold."""
-    text = f"{step}: {type(error).__name__}: {error}"[:_REASON_CHARS].replace("\0", "")
-    return text.encode("utf-8", "replace").decode()
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
