@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from hunter.local.zone import (
     NXDOMAIN,
     REFUSED,
     SERVFAIL,
+    TYPES,
     Directive,
     Reply,
 )
@@ -33,32 +35,79 @@ BEHAVIOURS = {
     "tcp-truncate": "TC and no records over TCP as well",
     "tcp-close": "closes the TCP connection instead of answering",
     "tcp-timeout": "keeps the TCP connection open and silent",
+    "tcp-half": "sends half of a message over TCP and then nothing more",
+    "tcp-cut": "sends half of a message over TCP and closes the connection",
+    "tcp-dribble": "sends a message over TCP byte by byte",
+    "tcp-pairs": "answers over TCP two at a time, in one segment",
     "lame": "refers to other name servers instead of answering",
     "upward-referral": "refers to the root instead of answering",
     "wrong-id": "sends a forged answer with another id first",
     "wrong-question": "sends a forged answer to another question first",
     "wrong-source": "sends a forged answer from another port first",
+    "wrong-address": "sends a forged answer from another address (IPv4 only) first",
     "garbage": "sends random bytes first",
     "short": "sends the first five bytes of an answer first",
     "broken": "cuts the last bytes of the answer off and keeps its counts",
+    "cut": "cut=BYTES: sends no more than the first bytes of the answer",
     "pointer-loop": "answers with a compression pointer to itself",
+    "mangle-case": "turns the case of the letters in the question around",
+    "contradict": "says NXDOMAIN beside the records of the answer",
+    "hijack": "gives names that do not exist an address of its own",
     "duplicate": "answers twice",
     "empty-question": "leaves the question section out of the answer",
     "no-chase": "answers a CNAME without what it points to",
     "ad": "sets the AD bit",
     "delay": "delay=MS: answers that much later",
+    "delay-first": "delay-first=MS: answers the first datagram of each question that much later",
     "drop-first": "drop-first=N: ignores the first N datagrams of each question",
     "servfail-first": "servfail-first=N: SERVFAIL to the first N times of each question",
     "loss": "loss=PERCENT: ignores that share of datagrams",
+    "storm": "storm=PERCENT: does one of all that can be told from the truth to that share of datagrams",
 }
 #: what is sent before, not instead of, the true answer
-LIES = frozenset({"wrong-id", "wrong-question", "wrong-source", "garbage", "short"})
+LIES = frozenset(
+    {"wrong-id", "wrong-question", "wrong-source", "wrong-address", "garbage", "short"}
+)
+#: what a storm draws from: nobody can tell a well-formed lie from the truth, so there is none here
+STORM: tuple[dict[str, str], ...] = (
+    *({word: ""} for word in sorted(LIES)),
+    *({word: "", "timeout": ""} for word in sorted(LIES)),
+    *(
+        {word: ""}
+        for word in (
+            *(
+                "timeout",
+                "formerr",
+                "servfail",
+                "notimp",
+                "refused",
+                "formerr-on-edns",
+                "drop-edns",
+            ),
+            *("truncate", "lame", "upward-referral", "broken", "pointer-loop", "mangle-case"),
+            *("duplicate", "empty-question", "no-chase"),
+        )
+    ),
+    *({"cut": str(size)} for size in (0, 3, 11, 12, 20, 30, 45, 60)),
+    *({"delay": str(ms)} for ms in (1, 20, 60)),
+    *({"truncate": "", word: ""} for word in ("tcp-close", "tcp-cut", "tcp-truncate")),
+    {"servfail": "", "empty-question": ""},
+    {"duplicate": "", "delay": "5"},
+)
+#: a silence longer than anybody waits
+FOREVER_S = 3600
+_TYPE_NAMES = {number: name for name, number in TYPES.items()}
 _QR_RA = 0x8080
 _TC = 0x0200
 #: RD and CD come back as they were (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2)
 _KEPT = 0x0110
 _AD = 0x0020
 _EDNS_SIZE = struct.pack("!H", 1232)
+#: what a hijacking resolver wants to be taken for: an A record (RFC 5737 address)
+_HIJACKED = Reply(
+    NOERROR, 1, 0, b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + b"\xc0\x00\x02\x50"
+)
+_A = b"\0\1"
 
 
 def check(directive: Directive) -> None:
@@ -102,6 +151,16 @@ class Asked:
         if tcp:
             self.limit = 65535
 
+    @property
+    def text(self) -> str:
+        """The question as a person writes it: "example.com MX"."""
+        labels, at = [], 0
+        while self.name[at]:
+            labels.append(self.name[at + 1 : at + 1 + self.name[at]].decode("latin-1"))
+            at += self.name[at] + 1
+        number = int.from_bytes(self.rrtype, "big")
+        return f"{'.'.join(labels) or '.'} {_TYPE_NAMES.get(number, number)}"
+
 
 def pack(asked: Asked, reply: Reply, *, secure: bool = False) -> tuple[bytes, bytes]:
     """What stands before (from the flags on) and behind the question; TC when it does not fit."""
@@ -138,6 +197,10 @@ def crooked(
         target = b"\2ns\7invalid\0"
         body = owner + struct.pack("!HHIH", 2, 1, 300, len(target)) + target
         reply = Reply(NOERROR, 0, 1, body)
+    elif "hijack" in words and honest.rcode == NXDOMAIN:
+        reply = _HIJACKED if asked.rrtype == _A else Reply(NOERROR, 0, 0, b"")
+    elif "contradict" in words:
+        reply = honest._replace(rcode=NXDOMAIN)
     elif "pointer-loop" in words:
         here = 0xC000 | (12 + len(asked.question))
         body = struct.pack("!HHHIH", here, 1, 1, 60, 4) + b"\x7f\0\0\1"
@@ -149,7 +212,11 @@ def crooked(
         head, tail = head[:8] + b"\0\0", reply.body[:-3]
     if "empty-question" in words:
         return data[:2] + head[:2] + b"\0\0" + head[4:] + tail
-    return data[:2] + head + asked.question + tail
+    question = asked.question
+    if "mangle-case" in words:
+        question = question[:-4].swapcase() + question[-4:]
+    whole = data[:2] + head + question + tail
+    return whole[: int(words["cut"])] if "cut" in words and not tcp else whole
 
 
 def forged(lie: str, data: bytes, asked: Asked, noise: bytes) -> bytes:
@@ -166,3 +233,18 @@ def forged(lie: str, data: bytes, asked: Asked, noise: bytes) -> bytes:
             return noise
         case _:
             return data[:2] + head + asked.question
+
+
+async def write(writer: asyncio.StreamWriter, framed: bytes, words: dict[str, str]) -> None:
+    """Send messages over TCP as the words ask for; OSError where the connection is to be closed."""
+    if "tcp-half" in words or "tcp-cut" in words:
+        writer.write(framed[: len(framed) // 2])
+        await writer.drain()
+        if "tcp-cut" in words:
+            raise ConnectionResetError
+        await asyncio.sleep(FOREVER_S)
+    step = 1 if "tcp-dribble" in words else max(1, len(framed))
+    for at in range(0, len(framed), step):
+        writer.write(framed[at : at + step])
+        await writer.drain()
+        await asyncio.sleep(0)

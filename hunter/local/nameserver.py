@@ -12,27 +12,47 @@ import socket
 import struct
 import sys
 from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import uvloop
 
-from hunter.local.misbehaviour import BEHAVIOURS, LIES, RCODES, Asked, check, crooked, forged, pack
-from hunter.local.zone import FORMERR, TYPES, Reply, Zone, parents
+from hunter.local.misbehaviour import (
+    BEHAVIOURS,
+    FOREVER_S,
+    LIES,
+    RCODES,
+    STORM,
+    Asked,
+    check,
+    crooked,
+    forged,
+    pack,
+    write,
+)
+from hunter.local.zone import FORMERR, Reply, Zone, parents
 
 #: kernel buffers fill up in bursts; several sockets on one port (SO_REUSEPORT) have one each
 _SOCKETS = 8
 _DRAIN = 128
 _CACHE_MAX = 500_000
-_TYPE_NAMES = {number: name for name, number in TYPES.items()}
+#: another address of this machine, for answers that the asked server did not send
+_STRANGER = "127.0.0.2"
 
 
 class Packet(NamedTuple):
     """One question as it came in."""
 
     data: bytes
+    #: address and port; for IPv6 flow and scope follow
     source: tuple[str, int]
     tcp: bool
+
+
+#: Gets a packet and how often its question has come, gives whole messages to send instead of an
+#: answer; None for the usual answer.
+Script: TypeAlias = Callable[[Packet, int], "Sequence[bytes] | None"]
 
 
 class NameServer:
@@ -42,7 +62,8 @@ class NameServer:
     `;! .name …` for a name and everything below, `;! . …` for everything; `BEHAVIOURS` lists the
     words. Lies that come "first" are followed by the true answer unless `timeout` stands there too.
     By default it looks like a recursive resolver (RA set, NXDOMAIN for names of no zone here);
-    `outside="refused"` makes it answer strange names as an authoritative server does.
+    `outside="refused"` makes it answer strange names as an authoritative server does. Without
+    `tcp` nobody listens there. A `script` may put any bytes in place of any answer.
     """
 
     def __init__(
@@ -53,6 +74,8 @@ class NameServer:
         port: int = 0,
         outside: str = "nxdomain",
         record: bool = True,
+        tcp: bool = True,
+        script: Script | None = None,
         seed: int = 1,
     ) -> None:
         self.zone = Zone(zone, outside=RCODES[outside])
@@ -62,9 +85,12 @@ class NameServer:
         #: questions received over UDP and TCP
         self.total = 0
         self._record = record
+        self._listens = tcp
+        self._script = script
         self._random = random.Random(seed)  # noqa: S311  # repeatable losses, no secret
         self._sockets: list[socket.socket] = []
-        self._liar: socket.socket | None = None
+        #: where forged answers come from: the lie → a socket with another port or address
+        self._liars: dict[str, socket.socket] = {}
         self._tcp: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
         self._counts: Counter[tuple[str, bytes]] = Counter()
@@ -83,7 +109,7 @@ class NameServer:
     @property
     def queries(self) -> Counter[str]:
         """How often each question, "name TYPE", came in; empty when `record` is off."""
-        return Counter(_question_text(packet.data) for packet in self.packets)
+        return Counter(Asked(packet.data).text for packet in self.packets)
 
     def _prepare(self) -> None:
         #: question with flags and EDNS → what stands before and behind the question in its answer
@@ -99,7 +125,10 @@ class NameServer:
         loop = asyncio.get_running_loop()
         for sock in self._sockets:
             loop.add_reader(sock.fileno(), self._drain, sock)
-        self._liar = _udp((self.address[0], 0))
+        host, port = self.address
+        self._liars = {"wrong-source": _udp((host, 0))}
+        if host.startswith("127.") and host != _STRANGER:
+            self._liars["wrong-address"] = _udp((_STRANGER, port))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,8 +137,8 @@ class NameServer:
             loop.remove_reader(sock.fileno())
             sock.close()
         self._sockets.clear()
-        if self._liar is not None:
-            self._liar.close()
+        for liar in self._liars.values():
+            liar.close()
         if self._tcp is not None:
             self._tcp.close()
         for talk in self._talks:
@@ -123,7 +152,8 @@ class NameServer:
             first = _udp((host, port))
             bound = (host, int(first.getsockname()[1]))
             try:
-                self._tcp = await asyncio.start_server(self._accept_tcp, *bound)
+                if self._listens:
+                    self._tcp = await asyncio.start_server(self._accept_tcp, *bound)
             except OSError:
                 first.close()
                 if port or attempt == 19:
@@ -136,7 +166,8 @@ class NameServer:
     # UDP: one callback reads many datagrams; a known honest answer costs a lookup and a join
 
     def _drain(self, sock: socket.socket) -> None:
-        made, record, honest_only = self._made, self._record, not self._faults
+        made, record = self._made, self._record
+        honest_only = not self._faults and self._script is None
         receive, send = sock.recvfrom, sock.sendto
         for _ in range(_DRAIN):
             try:
@@ -172,27 +203,47 @@ class NameServer:
         if len(data) < 12 or data[2] & 0x80:
             return
         asked = Asked(data)
+        told = self._scripted_by(Packet(data, source, tcp=False), asked)
+        if told is not None:
+            for message in told:
+                self._send(sock, message, source)
+            return
         words = self._words(asked)
         if not words:
-            pair = self._honest(data) if asked.sound else None
+            pair = self._honest(data) if asked.sound and self._script is None else None
             if pair is not None:
                 self._send(sock, data[:2] + pair[0] + asked.question + pair[1], source)
             else:
                 self._send(sock, self._answer(data, asked, {}, tcp=False), source)
             return
-        for lie in LIES & words.keys():
-            noise = self._random.randbytes(self._random.randrange(1, 300))
-            liar = self._liar if lie == "wrong-source" and self._liar else sock
-            self._send(liar, forged(lie, data, asked, noise), source)
+        self._lie(sock, data, asked, words, source)
         if self._is_silent(asked, words):
             return
         reply = self._answer(data, asked, words, tcp=False)
-        if "delay" in words:
-            loop = asyncio.get_running_loop()
-            loop.call_later(float(words["delay"]) / 1000, self._send, sock, reply, source)
-            return
+        delay = float(words.get("delay", 0))
+        if "delay-first" in words and self._nth("delay-first", asked) == 1:
+            delay = float(words["delay-first"])
         for _ in range(2 if "duplicate" in words else 1):
-            self._send(sock, reply, source)
+            if delay:
+                loop = asyncio.get_running_loop()
+                loop.call_later(delay / 1000, self._send, sock, reply, source)
+            else:
+                self._send(sock, reply, source)
+
+    def _lie(
+        self,
+        sock: socket.socket,
+        data: bytes,
+        asked: Asked,
+        words: dict[str, str],
+        source: tuple[str, int],
+    ) -> None:
+        """Send what comes before the true answer."""
+        for lie in sorted(LIES & words.keys()):
+            if lie == "wrong-address" and lie not in self._liars:
+                continue  # IPv6 has one loopback address only
+            noise = self._random.randbytes(self._random.randrange(1, 300))
+            self._send(self._liars.get(lie, sock), forged(lie, data, asked, noise), source)
 
     def _send(self, sock: socket.socket, reply: bytes, source: tuple[str, int]) -> None:
         with contextlib.suppress(OSError):  # the asker went away, or we were closed
@@ -208,7 +259,14 @@ class NameServer:
                     found |= self._faults.get((name, kind, True), {})
             for kind in (0, rrtype):
                 found |= self._faults.get((asked.name, kind, False), {})
+        if "storm" in found and self._random.random() * 100 < float(found["storm"]):
+            return self._random.choice(STORM)
         return found
+
+    def _scripted_by(self, packet: Packet, asked: Asked) -> Sequence[bytes] | None:
+        if self._script is None or not asked.sound:
+            return None
+        return self._script(packet, self._nth("script", asked))
 
     def _is_silent(self, asked: Asked, words: dict[str, str]) -> bool:
         if "timeout" in words or (asked.edns and "drop-edns" in words):
@@ -237,50 +295,49 @@ class NameServer:
         assert talk is not None  # noqa: S101  # a stream callback is a task
         self._talks.add(talk)
         talk.add_done_callback(self._talks.discard)
+        held: list[bytes] = []
         try:
             while True:
                 length = int.from_bytes(await reader.readexactly(2), "big")
-                reply = await self._tcp_answer(await reader.readexactly(length), writer)
-                writer.write(struct.pack("!H", len(reply)) + reply)
-                await writer.drain()
+                data = await reader.readexactly(length)
+                self.total += 1
+                packet = Packet(data, writer.get_extra_info("peername"), tcp=True)
+                if self._record:
+                    self.packets.append(packet)
+                asked = Asked(data, tcp=True)
+                words = self._words(asked)
+                held.append(await self._tcp_answer(packet, asked, words))
+                if "tcp-pairs" not in words or len(held) == 2:
+                    await write(writer, b"".join(held), words)
+                    held.clear()
         except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
             pass  # the other side, or we, ended the talk
         finally:
             writer.close()
 
-    async def _tcp_answer(self, data: bytes, writer: asyncio.StreamWriter) -> bytes:
-        self.total += 1
-        if self._record:
-            self.packets.append(Packet(data, writer.get_extra_info("peername")[:2], tcp=True))
-        asked = Asked(data, tcp=True)
-        words = self._words(asked)
+    async def _tcp_answer(self, packet: Packet, asked: Asked, words: dict[str, str]) -> bytes:
+        """What goes over the wire, each message with its length before it."""
         if "tcp-close" in words:
             raise ConnectionResetError
         if "tcp-timeout" in words:
-            await asyncio.sleep(3600)
+            await asyncio.sleep(FOREVER_S)
         if "delay" in words:
             await asyncio.sleep(float(words["delay"]) / 1000)
-        return self._answer(data, asked, words, tcp=True)
+        told = self._scripted_by(packet, asked)
+        if told is None:
+            told = [self._answer(packet.data, asked, words, tcp=True)]
+        return b"".join(struct.pack("!H", len(message)) + message for message in told)
 
 
 def _udp(address: tuple[str, int]) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setblocking(False)
     if address[1] or _SOCKETS > 1:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
     sock.bind(address)
     return sock
-
-
-def _question_text(data: bytes) -> str:
-    asked = Asked(data)
-    labels, at = [], 0
-    while asked.name[at]:
-        labels.append(asked.name[at + 1 : at + 1 + asked.name[at]].decode("latin-1"))
-        at += asked.name[at] + 1
-    number = int.from_bytes(asked.rrtype, "big")
-    return f"{'.'.join(labels) or '.'} {_TYPE_NAMES.get(number, number)}"
 
 
 # ── as a program of its own ──
@@ -320,9 +377,10 @@ async def _serve(args: argparse.Namespace) -> None:
     server = NameServer(text, host=args.host, port=args.port, outside=args.outside, record=False)
     async with server:
         host, port = server.address
-        print(f"listening on {host}:{port}", flush=True)
+        told = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        print(f"listening on {told}", flush=True)
         if args.ready_fd is not None:
-            os.write(args.ready_fd, f"{host}:{port}\n".encode())
+            os.write(args.ready_fd, f"{told}\n".encode())
             os.close(args.ready_fd)
         # an orphan would hold its port and its memory for nobody
         while not stop.is_set() and (args.stay or os.getppid() == parent):
