@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import processes
 
 from hunter.local.servers import free_port
 
+#: processes of our own
+_OURS = frozenset({"API", "worker"})
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -71,43 +74,12 @@ class Running:
                 await asyncio.sleep(0.1)
 
     def memory(self) -> dict[str, float]:
-        """Resident MiB of every process below `hunter up`, by what it is; peak for our own."""
+        """MiB of every process below `hunter up` by what it is: the peak of API and worker."""
         sizes: dict[str, float] = {}
-        for pid in _descendants(self.pid):
-            try:
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                status = Path(f"/proc/{pid}/status").read_text()
-            except OSError:
-                continue
-            kind = _kind(command)
-            field = "VmHWM:" if kind in {"api", "worker"} else "RssAnon:"
-            line = next((text for text in status.splitlines() if text.startswith(field)), None)
-            if kind and line:
-                sizes[kind] = sizes.get(kind, 0.0) + int(line.split()[1]) / 1024
+        for pid, kind in processes.kinds(self.pid).items():
+            of = processes.resident_peak_mib if kind in _OURS else processes.proportional_mib
+            sizes[kind] = sizes.get(kind, 0.0) + of(pid)
         return sizes
-
-
-def _kind(command: str) -> str:
-    for mark, kind in (
-        (" serve", "api"),
-        (" work", "worker"),
-        ("postgres", "postgres"),
-        ("valkey", "valkey"),
-    ):
-        if mark in command:
-            return kind
-    return ""
-
-
-def _descendants(pid: int) -> list[int]:
-    found, queue = [], [pid]
-    while queue:
-        current = queue.pop()
-        found.append(current)
-        with contextlib.suppress(OSError):
-            for children in Path(f"/proc/{current}/task").glob("*/children"):
-                queue += [int(child) for child in children.read_text().split()]
-    return found
 
 
 @contextlib.asynccontextmanager

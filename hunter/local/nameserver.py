@@ -119,6 +119,8 @@ class NameServer:
             check(directive)
             key = (directive.name, directive.rrtype, directive.subtree)
             self._faults.setdefault(key, {}).update(directive.words)
+        #: names with a directive of their own or for all below them
+        self._crooked = frozenset(name for name, _, _ in self._faults)
 
     async def __aenter__(self) -> Self:
         await self._bind()
@@ -182,16 +184,15 @@ class NameServer:
             # lower() may also touch the type and the EDNS size; no two values in use collide by it
             pair = made.get(data[2:].lower())
             if pair is None and honest_only:
-                pair = self._honest(data)
+                pair = self._honest(data, Asked(data))
             if pair is None:
                 self._scripted(sock, data, source)
                 continue
             with contextlib.suppress(OSError):
                 send(data[:2] + pair[0] + data[12 : data.find(b"\0", 12) + 5] + pair[1], source)
 
-    def _honest(self, data: bytes) -> tuple[bytes, bytes] | None:
+    def _honest(self, data: bytes, asked: Asked) -> tuple[bytes, bytes] | None:
         """The true answer, kept for the next time; None for what is no plain question."""
-        asked = Asked(data)
         if not asked.sound or data.find(b"\0", 12) + 5 != asked.end:
             return None
         pair = pack(asked, self.zone.reply(asked.name, asked.rrtype))
@@ -210,7 +211,7 @@ class NameServer:
             return
         words = self._words(asked)
         if not words:
-            pair = self._honest(data) if asked.sound and self._script is None else None
+            pair = self._honest(data, asked) if asked.sound and self._script is None else None
             if pair is not None:
                 self._send(sock, data[:2] + pair[0] + asked.question + pair[1], source)
             else:
@@ -252,9 +253,12 @@ class NameServer:
     def _words(self, asked: Asked) -> dict[str, str]:
         """The directives for this question, the more particular ones winning."""
         found: dict[str, str] = {}
-        if asked.sound and self._faults:
+        if not asked.sound:
+            return found
+        names = [asked.name, *parents(asked.name)]
+        if not self._crooked.isdisjoint(names):
             rrtype = int.from_bytes(asked.rrtype, "big")
-            for name in (*reversed([*parents(asked.name)]), asked.name):
+            for name in reversed(names):
                 for kind in (0, rrtype):
                     found |= self._faults.get((name, kind, True), {})
             for kind in (0, rrtype):
