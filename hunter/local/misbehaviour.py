@@ -199,7 +199,7 @@ def crooked(
         reply = Reply(NOERROR, 0, 1, body)
     elif "hijack" in words and honest.rcode == NXDOMAIN:
         reply = _HIJACKED if asked.rrtype == _A else Reply(NOERROR, 0, 0, b"")
-    elif "contradict" in words:
+    elif "contradict" in words and honest.answers and not honest.authorities:
         reply = honest._replace(rcode=NXDOMAIN)
     elif "pointer-loop" in words:
         here = 0xC000 | (12 + len(asked.question))

@@ -36,6 +36,8 @@ _LENGTH = tuple(bytes([n]) for n in range(64))
 _PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #: most names remembered by either memory of this module
 _MEMORY = 10_000
+#: pointers one name may lead through: a pointer before each of the labels that fit into 255 bytes
+_MAX_HOPS = 126
 _DOT = 0x2E
 _ESCAPED = re.compile(rb"\\(\d\d\d|.)", re.DOTALL)
 
@@ -151,10 +153,12 @@ def read_name(data: bytes, at: int) -> tuple[str, int]:
     """The name at an offset and the offset behind it.
 
     Compression pointers must lead backwards, each before the last, so that no bytes can make this
-    loop (RFC 1035 section 4.1.4). Raises MalformedAnswer or IndexError.
+    loop (RFC 1035 section 4.1.4), and there is one a label at most, so that none can make it long.
+    Raises MalformedAnswer or IndexError.
     """
     labels = []
     behind = 0
+    hops = 0
     limit = at
     size = 0
     while length := data[at]:
@@ -166,6 +170,9 @@ def read_name(data: bytes, at: int) -> tuple[str, int]:
             target = (length & 0x3F) << 8 | data[at + 1]
             if target >= limit:
                 raise MalformedAnswer("a compression pointer does not lead backwards")
+            hops += 1
+            if hops > _MAX_HOPS:
+                raise MalformedAnswer("a name of more compression pointers than labels fit in")
             behind = behind or at + 2
             at = limit = target
         else:
@@ -429,9 +436,11 @@ def _has_extended_rcode(data: bytes, at: int, count: int) -> bool:
     for _ in range(count):
         _owner, at = read_name(data, at)
         rtype, _class, ttl, length = _RR.unpack_from(data, at)
+        at += 10 + length
+        if at > len(data):
+            raise MalformedAnswer("a record leaves the message")
         if rtype == _OPT_TYPE:
             return bool(ttl >> 24)
-        at += 10 + length
     return False
 
 

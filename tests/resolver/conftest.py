@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 from hypothesis import settings
 
 from hunter.config import Config
+from hunter.core.answers import Depth, Survey
+from hunter.core.judge import judge
+from hunter.core.judgement import NO_HISTORY, Judgement, Signal, State
+from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
+from hunter.resolver.questions import Budget
+from hunter.resolver.survey import survey
 from hunter.resolver.tuning import Tuning
 
 # a shared machine may stop for longer than hypothesis allows one example
@@ -47,3 +54,75 @@ async def open_quick() -> AsyncIterator[Callable[..., Awaitable[Engine]]]:
 async def engine(name_server: NameServer, open_quick: Callable[..., Awaitable[Engine]]) -> Engine:
     """An engine that asks `name_server`."""
     return await open_quick(name_server)
+
+
+#: what a judgement states beside its signals; None and "unknown" state nothing
+_STATED = (
+    "provider",
+    "mx_operator",
+    "gateway",
+    "tenant_state",
+    "tenant_name",
+    "mail_state",
+    "local_provider",
+    "segment",
+    "dmarc_policy",
+    "posture",
+)
+Lies = Callable[..., Awaitable[list[str]]]
+
+
+def _judged(seen: Survey) -> Judgement:
+    return judge(seen, NO_HISTORY, load_knowledge().rules, dt.date(2026, 11, 24))
+
+
+def _false_words(truth: Judgement, said: Judgement) -> Iterator[str]:
+    """Every statement of a judgement that the true one does not make."""
+    for name in _STATED:
+        true, told = getattr(truth, name), getattr(said, name)
+        if told not in {true, None, "unknown"}:
+            yield f"{name} is {told}, not {true}"
+    signals = {"mx": (truth.mx, said.mx), "spf": (truth.spf, said.spf)}
+    signals |= {"dkim": (truth.dkim, said.dkim)}
+    for name, signal in said.signals.items():
+        signals[name] = (truth.signals.get(name, Signal(State.UNKNOWN)), signal)
+    for name, (true_signal, told_signal) in signals.items():
+        if told_signal.state not in {true_signal.state, State.UNKNOWN}:
+            yield f"{name} is {told_signal.state}, not {true_signal.state}"
+    for kind in ("products", "findings"):
+        codes = [
+            {getattr(each, "id", None) or getattr(each, "code", "") for each in getattr(of, kind)}
+            for of in (truth, said)
+        ]
+        if codes[1] - codes[0]:
+            yield f"{kind}: {codes[1] - codes[0]} beside {codes[0]}"
+
+
+@pytest.fixture
+async def lies(open_quick: Callable[..., Awaitable[Engine]]) -> AsyncIterator[Lies]:
+    """Surveys a domain of a zone through an engine that is lied to, and lists all that is false then.
+
+    False is a known answer that an honest server over the same zone does not give, and a statement
+    of the judgement that the honest answers do not bear out. Silence is never false.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def told(zone: str, engine: Engine, domain: str, depth: Depth) -> list[str]:
+            honest = await stack.enter_async_context(NameServer(zone))
+            oracle = await open_quick(honest)
+            knowledge = load_knowledge()
+            truth = await survey(oracle, domain, depth, knowledge)
+            said = await survey(engine, domain, depth, knowledge)
+            true = await oracle.ask(
+                [(each.name, each.rrtype) for each in said.answers.values()], budget=Budget(999)
+            )
+            wrong = [
+                f"{answer.question} is {answer.outcome} {answer.records}"
+                for answer, right in zip(said.answers.values(), true, strict=True)
+                if answer.outcome.is_known
+                and (answer.outcome, sorted(answer.records), answer.chain)
+                != (right.outcome, sorted(right.records), right.chain)
+            ]
+            return [*wrong, *_false_words(_judged(truth), _judged(said))]
+
+        yield told

@@ -292,66 +292,7 @@ async def test_a_question_is_tried_three_times(engine: Engine, name_server: Name
     assert name_server.total == 3
 
 
-# ── liars ──
-
-
-@pytest.mark.parametrize("lie", ["wrong-id", "wrong-question", "garbage", "short"])
-async def test_a_forged_answer_is_ignored_and_counted(
-    engine: Engine, name_server: NameServer, lie: str
-) -> None:
-    name_server.load(ZONE + f";! example.com {lie}")
-
-    answer = await one(engine, "example.com")
-
-    assert answer.records == ("10 mx.example.com",)
-    assert engine.ignored == 1
-
-
-async def test_an_answer_from_another_port_does_not_arrive(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(ZONE + ";! example.com wrong-source")
-
-    answer = await one(engine, "example.com")
-
-    assert answer.records == ("10 mx.example.com",)
-    assert engine.ignored == 0  # the kernel has dropped it
-
-
-async def test_nothing_but_forged_answers_is_a_timeout(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(
-        ZONE + ";! example.com timeout wrong-id wrong-question wrong-source garbage short"
-    )
-
-    assert (await one(engine, "example.com")).outcome is Outcome.TIMEOUT
-
-
-async def test_the_second_of_two_answers_is_ignored(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(ZONE + ";! example.com MX duplicate")
-
-    first = await one(engine, "example.com")
-    # both copies are read before this comes back on whatever port
-    await engine.ask([("example.com", RRType.TXT)] * 16)
-
-    assert first.outcome is Outcome.FOUND
-    assert engine.servers[0].inflight == 0
-
-
-async def test_a_late_answer_does_not_belong_to_the_next_try(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(ZONE + ";! example.com delay=250")
-
-    answer = await one(engine, "example.com")
-
-    assert answer.outcome is Outcome.TIMEOUT
-    await asyncio.sleep(0.2)
-    assert engine.ignored >= 1
-    assert engine.servers[0].inflight == 0
+# ── ports ──
 
 
 async def test_ids_and_ports_differ_between_questions(
