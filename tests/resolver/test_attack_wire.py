@@ -54,16 +54,22 @@ def read(message: bytes, rrtype: RRType = RRType.MX) -> Answer | Alias:
 # ── cut ──
 
 
-def _whole(*sections: tuple[str, ...], rcode: int = 0, edns: bool = True) -> bytes:
+def _whole(
+    *sections: tuple[str, ...], rcode: dns.rcode.Rcode = dns.rcode.NOERROR, edns: bool = True
+) -> bytes:
     """An answer as a resolver gives it: an OPT record with an option, long enough to be cut in."""
     query = dns.message.make_query("example.com", "TXT", use_edns=0 if edns else -1)
     response = dns.message.make_response(query)
     response.flags |= 0x80
     response.set_rcode(rcode)
     if edns:
-        response.use_edns(0, options=[dns.edns.GenericOption(10, b"cookie--")])
+        response.use_edns(
+            0, options=[dns.edns.GenericOption(dns.edns.OptionType.COOKIE, b"cookie--")]
+        )
     for section, texts in zip((response.answer, response.authority), sections, strict=False):
-        section += [dns.rrset.from_text(*text.split(None, 4)) for text in texts]
+        for text in texts:
+            name, ttl, rdclass, rrtype, rdata = text.split(None, 4)
+            section.append(dns.rrset.from_text(name, int(ttl), rdclass, rrtype, rdata))
     return response.to_wire()
 
 
