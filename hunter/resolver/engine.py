@@ -397,10 +397,25 @@ class Engine:
         server = query.server
         if server is None:  # pragma: no cover - a sent question has a server
             return
+        is_tcp = self._is_tcp(query, server)
         self._release(query, server)
-        if not self._is_tcp(query, server):
+        if not is_tcp:
             server.lost(query.name)
+        elif self._unblock(server):
+            query.useless |= server.bit
         self._try_again(query, server, Outcome.TIMEOUT)
+
+    def _unblock(self, server: Server) -> bool:
+        """Drop a TCP connection that has gone silent; True when there was one.
+
+        The first question that is late there is what a server that answers in order is stuck at.
+        It would hold up all others again; they are asked anew.
+        """
+        link = self._ports[server.number].tcp
+        if not link.is_silent(self._tuning.tcp_timeout_s):
+            return False
+        self._fail(link.give_up(), tcp=True)
+        return True
 
     def _release(self, query: Query, server: Server) -> None:
         query.due = 0

@@ -144,22 +144,23 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, link: TcpLink) -> None:
         self._link = link
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's
-        self._link.connected(cast("asyncio.Transport", transport))
+        self._link.connected(self, cast("asyncio.Transport", transport))
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data
+        buffer = self._buffer
+        buffer += data
         at = 0
         while len(buffer) >= at + 2:
             end = at + 2 + (buffer[at] << 8 | buffer[at + 1])
             if len(buffer) < end:
                 break
-            self._link.received(buffer[at + 2 : end])
+            self._link.received(bytes(buffer[at + 2 : end]))
             at = end
-        self._buffer = buffer[at:]
+        del buffer[:at]
         self._link.receiver.pump()
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -175,6 +176,8 @@ class TcpLink:
         self.pending: dict[int, Query] = {}
         #: tick of the engine at which the last question was sent
         self.used_at = 0
+        #: time of the loop at which the last message came in
+        self.heard_at = 0.0
         self._loop = loop
         self._connection: _Connection | None = None
         self._transport: asyncio.Transport | None = None
@@ -202,16 +205,21 @@ class TcpLink:
         except OSError:
             self.disconnected(connection)
         finally:
-            self._connecting = None
+            if connection is self._connection:  # else given up, and perhaps another begun
+                self._connecting = None
 
-    def connected(self, transport: asyncio.Transport) -> None:
+    def connected(self, connection: _Connection, transport: asyncio.Transport) -> None:
         """Send what had to wait for the handshake."""
+        if connection is not self._connection:
+            transport.abort()
+            return
         self._transport = transport
         transport.writelines(self._unsent)
         self._unsent.clear()
 
     def received(self, message: bytes) -> None:
         """One whole message has come in."""
+        self.heard_at = self._loop.time()
         found = match(message, self.pending)
         if found is None:
             self.receiver.ignored += 1
@@ -224,18 +232,33 @@ class TcpLink:
         """What is unanswered goes back to the engine; an earlier connection's end is no news."""
         if connection is not self._connection:
             return
-        self._connection = self._transport = None
+        self._connection = self._transport = self._connecting = None
         self._unsent.clear()
         lost = list(self.pending.values())
         self.pending.clear()
         if lost:
             self.receiver.failed(lost, tcp=True)
 
+    def is_silent(self, seconds: float) -> bool:
+        """True when no message has come in for so long on what is connected, or to be."""
+        is_open = self._connection is not None or self._connecting is not None
+        return is_open and self._loop.time() - self.heard_at >= seconds
+
+    def give_up(self) -> list[Query]:
+        """Drop the connection; gives what waits on it.
+
+        After half a message nothing on the stream can be told apart any more.
+        """
+        self.close()
+        lost = list(self.pending.values())
+        self.pending.clear()
+        return lost
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self._connecting is not None:
             self._connecting.cancel()
         if self._transport is not None:
-            self._transport.close()
-        self._connection = self._transport = None
+            self._transport.abort()
+        self._connection = self._transport = self._connecting = None
         self._unsent.clear()

@@ -382,39 +382,6 @@ async def test_an_idle_tcp_connection_is_closed_and_made_again(
     assert len({packet.source for packet in name_server.packets if packet.tcp}) == 2
 
 
-@pytest.mark.parametrize(
-    ("word", "outcome"),
-    [("tcp-close", Outcome.UNREACHABLE), ("tcp-timeout", Outcome.TIMEOUT)],
-)
-async def test_truncated_and_no_tcp_is_unknown(
-    engine: Engine, name_server: NameServer, word: str, outcome: Outcome
-) -> None:
-    name_server.load(ZONE + f";! example.com truncate {word}")
-
-    assert (await one(engine, "example.com")).outcome is outcome
-
-
-async def test_truncated_and_a_closed_tcp_port_is_unknown(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(BIG)
-    assert name_server._tcp is not None
-    name_server._tcp.close()
-
-    assert (await one(engine, "big.example.com", RRType.TXT)).outcome is Outcome.UNREACHABLE
-
-
-async def test_other_questions_survive_a_broken_tcp_connection(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(BIG + "\n" + ZONE + ";! example.com truncate tcp-close")
-
-    answers = await engine.ask([("example.com", RRType.MX), ("big.example.com", RRType.TXT)])
-
-    assert answers[0].outcome is Outcome.UNREACHABLE
-    assert len(answers[1].records) == 30
-
-
 # ── limits ──
 
 
@@ -522,14 +489,6 @@ async def test_time_spent_at_the_rate_limit_is_measured(name_server: NameServer)
         await engine.ask([(f"n{i}.example.com", RRType.A) for i in range(20)])
 
     assert b"hunter_dns_ratelimit_wait_seconds_count" in metrics.render()
-
-
-async def test_a_truncated_answer_over_tcp_is_malformed(
-    engine: Engine, name_server: NameServer
-) -> None:
-    name_server.load(ZONE + ";! example.com truncate tcp-truncate")
-
-    assert (await one(engine, "example.com")).outcome is Outcome.MALFORMED
 
 
 async def test_whoever_stops_waiting_stops_the_questions(
