@@ -26,7 +26,7 @@ class Outcome(StrEnum):
     LAME = "lame"
     #: no answer in time from any server
     TIMEOUT = "timeout"
-    #: an answer that breaks RFC 1035
+    #: an answer that breaks RFC 1035 or contradicts itself
     MALFORMED = "malformed"
     #: a CNAME chain that loops or is longer than 8
     CNAME_LOOP = "cname_loop"

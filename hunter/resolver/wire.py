@@ -381,6 +381,9 @@ def _decode(  # noqa: PLR0917  # as above
     if len(chain) > MAX_CHAIN or (chain and (name in chain or len(set(chain)) < len(chain))):
         return Answer(name, rrtype, Outcome.CNAME_LOOP, chain=tuple(chain), server=server)
     if records:
+        # the code is about the end of the chain (RFC 6604 section 3), which of a CNAME is its target
+        if flags & 15 and code != _CNAME:
+            raise MalformedAnswer("records of a name that is said not to exist")
         return Answer(
             name,
             rrtype,
