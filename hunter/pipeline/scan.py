@@ -20,6 +20,7 @@ from hunter.knowledge.load import Knowledge
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
+from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
@@ -78,6 +79,7 @@ class Scanner:
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
+        self._waiting = Waiting()
         self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
     async def look_at(self, chunk_id: int, lane: str) -> bool:
@@ -125,30 +127,36 @@ class Scanner:
     async def _hold(self, claim: Claim) -> None:
         """Run the work as a task of its own, which ends with itself, heartbeat or drain only.
 
-        arq cancels its tasks when Redis blips; the chunk does not care.
+        arq cancels its tasks when Redis blips; the chunk does not care. Returns when another
+        chunk may be taken instead, which can be before this one is through.
         """
-        work = asyncio.create_task(run_chunk(self, claim))
+        slot_is_free = asyncio.Event()
+        work = asyncio.create_task(run_chunk(self, claim, slot_is_free))
         held = self.held[claim.chunk_id] = Held(claim.epoch, work)
 
         def let_go(_: object) -> None:
+            slot_is_free.set()
             # a later claim of the same chunk by this process is another entry
             if self.held.get(claim.chunk_id) is held:
                 del self.held[claim.chunk_id]
 
         work.add_done_callback(let_go)
-        await asyncio.wait({work})
+        await slot_is_free.wait()
 
-    async def survey_all(self, claim: Claim) -> list[Seen]:
+    async def survey_all(self, claim: Claim, slot_is_free: asyncio.Event) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
         heard = self._engine.heard
-        seen = await asyncio.gather(*(self._survey_one(claim, name) for name in claim.domains))
+        with self._waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
+            seen = await asyncio.gather(
+                *(self._survey_one(claim, name, one_less) for name in claim.domains)
+            )
         is_deaf = self._engine.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
         if claim.lane == "bulk" and (is_deaf or not self._engine.usable):
             # The resolver's trouble is not the domains': nothing of it may be written.
             raise Unavailable("no name server answers")
         return seen
 
-    async def _survey_one(self, claim: Claim, domain: str) -> Seen:
+    async def _survey_one(self, claim: Claim, domain: str, one_less: Callable[[], None]) -> Seen:
         try:
             seen = await survey(
                 self._engine, domain, claim.depth, self._knowledge, lane=Lane(claim.lane)
@@ -156,6 +164,8 @@ class Scanner:
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
+        finally:
+            one_less()
         self._metrics.hunter_scan_duration_seconds.observe({}, seen.duration_ms / 1000)
         return seen
 
@@ -284,7 +294,7 @@ class Scanner:
             log.warning("chunk left to its lease", chunk=claim.chunk_id)
 
 
-async def run_chunk(scanner: Scanner, claim: Claim) -> None:
+async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event) -> None:
     """Survey, judge and commit a claimed chunk; whatever goes wrong, the chunk is not lost.
 
     Cancelled, it writes nothing: the lease was handed back or taken over.
@@ -293,7 +303,7 @@ async def run_chunk(scanner: Scanner, claim: Claim) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
-            seen = await scanner.survey_all(claim)
+            seen = await scanner.survey_all(claim, slot_is_free)
             await scanner.commit(claim, seen)
         except _FencedError:
             log.info("chunk fenced out", epoch=claim.epoch)

@@ -235,8 +235,8 @@ async def test_a_row_postgres_refuses_fails_alone(db: Database, run: Run) -> Non
 class Sleeping(Scanner):
     """Finishes its survey after the lease was taken over."""
 
-    async def survey_all(self, claim: Any) -> Any:
-        seen = await super().survey_all(claim)
+    async def survey_all(self, claim: Any, slot_is_free: Any) -> Any:
+        seen = await super().survey_all(claim, slot_is_free)
         async with self._db.acquire() as conn:
             await conn.execute("UPDATE scan_chunk SET epoch = epoch + 1")
         return seen
