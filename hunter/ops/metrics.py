@@ -25,6 +25,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "arq_tasks_failed_total": ("task",),
     "hunter_chunks": ("state",),
     "hunter_dns_queries_total": ("type", "outcome"),
+    "hunter_dns_messages_total": ("event",),
     "hunter_dns_cache_total": ("result",),
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
@@ -147,6 +148,10 @@ class Metrics:
 
         self.hunter_dns_queries_total = self._counter(
             "hunter_dns_queries_total", "Questions by record type and outcome."
+        )
+        self.hunter_dns_messages_total = self._counter(
+            "hunter_dns_messages_total",
+            "Messages to name servers by what became of them, and strangers' messages ignored.",
         )
         self.hunter_dns_query_duration_seconds = self._histogram(
             "hunter_dns_query_duration_seconds",

@@ -389,6 +389,7 @@ class Engine:
             if query.due and server is not None:
                 query.due = 0
                 server.inflight -= 1
+                self.tally.broken += 1
                 if not tcp:
                     server.lost(query.name)
                 self._try_again(query, server, Outcome.UNREACHABLE)
@@ -399,6 +400,7 @@ class Engine:
             return
         is_tcp = self._is_tcp(query, server)
         self._release(query, server)
+        self.tally.lost += 1
         if not is_tcp:
             server.lost(query.name)
         elif self._unblock(server):
@@ -435,6 +437,7 @@ class Engine:
             if isinstance(waiting, Query):
                 if waiting.due and waiting.server is not None:
                     self._release(waiting, waiting.server)
+                    self.tally.released += 1
                 self._end(waiting, Outcome.BUDGET)
             elif isinstance(waiting, tuple):
                 batch.results[index] = Answer(*waiting, Outcome.BUDGET)
@@ -481,4 +484,5 @@ class Engine:
 
     def _publish(self, metrics: Metrics) -> None:
         self.tally.publish(metrics, self._servers, self.cache)
+        metrics.hunter_dns_messages_total.set({"event": "ignored"}, self.ignored)
         metrics.hunter_dns_singleflight_total.set({}, self.sharing.joined)

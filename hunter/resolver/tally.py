@@ -17,8 +17,14 @@ class Tally:
         self.nodata = [0] * len(TEMPLATES)
         self.nxdomain = [0] * len(TEMPLATES)
         self.unknown: dict[tuple[int, Outcome], int] = {}
-        #: messages sent over UDP and TCP
+        #: messages sent over UDP and TCP; each is answered, or ends in one of the other ways
         self.sent = 0
+        #: not answered in time
+        self.lost = 0
+        #: their socket or connection broke
+        self.broken = 0
+        #: no longer waited for: the domain's time was up
+        self.released = 0
 
     def count(self, template: Template, outcome: Outcome) -> None:
         """One question has ended."""
@@ -53,6 +59,14 @@ class Tally:
         """Bring the metrics up to date; called before each scrape."""
         for (rrtype, outcome), count in self.ended().items():
             metrics.hunter_dns_queries_total.set({"type": rrtype, "outcome": outcome}, count)
+        for event, count in (
+            ("sent", self.sent),
+            ("answered", sum(server.answers for server in servers)),
+            ("lost", self.lost),
+            ("broken", self.broken),
+            ("released", self.released),
+        ):
+            metrics.hunter_dns_messages_total.set({"event": event}, count)
         metrics.hunter_dns_inflight.set({}, sum(server.inflight for server in servers))
         metrics.hunter_dns_window.set({}, sum(server.window for server in servers))
         metrics.hunter_dns_breaker_open.set({}, sum(server.is_open for server in servers))
