@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "work": "run a worker",
     "migrate": "bring the database schema up to date, or back",
     "config": "show every setting with its value and meaning",
+    "doctor": "check the name servers and say what to change",
 }
 
 

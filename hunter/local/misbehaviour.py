@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
+from collections import deque
 from collections.abc import Callable
 
 from hunter.local.zone import (
@@ -62,6 +64,9 @@ BEHAVIOURS = {
     "drop-first": "drop-first=N: ignores the first N datagrams of each question",
     "servfail-first": "servfail-first=N: SERVFAIL to the first N times of each question",
     "loss": "loss=PERCENT: ignores that share of datagrams",
+    "burst": "burst=N: ignores what comes after N datagrams within a twentieth of a second",
+    "no-ra": "answers without the RA bit, as a server that asks nobody else does",
+    "no-opt": "answers a question with EDNS as if it had none",
     "storm": "storm=PERCENT: does one of all that can be told from the truth to that share of datagrams",
 }
 #: what is sent before, not instead of, the true answer
@@ -102,6 +107,8 @@ _TC = 0x0200
 #: RD and CD come back as they were (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2)
 _KEPT = 0x0110
 _AD = 0x0020
+#: seconds over which datagrams count as one burst
+_BURST_S = 0.05
 _EDNS_SIZE = struct.pack("!H", 1232)
 #: what a hijacking resolver wants to be taken for: an A record (RFC 5737 address)
 _HIJACKED = Reply(
@@ -205,7 +212,11 @@ def crooked(
         here = 0xC000 | (12 + len(asked.question))
         body = struct.pack("!HHHIH", here, 1, 1, 60, 4) + b"\x7f\0\0\1"
         reply = Reply(NOERROR, 1, 0, body)
+    if "no-opt" in words:
+        asked.edns, asked.limit = False, asked.limit if tcp else 512
     head, tail = pack(asked, reply, secure="ad" in words)
+    if "no-ra" in words:
+        head = head[:1] + bytes([head[1] & 0x7F]) + head[2:]
     if ("tcp-truncate" if tcp else "truncate") in words:
         head, tail = struct.pack("!5H", _QR_RA | _TC, 1, 0, 0, 0), b""
     if "broken" in words:
@@ -217,6 +228,21 @@ def crooked(
         question = question[:-4].swapcase() + question[-4:]
     whole = data[:2] + head + question + tail
     return whole[: int(words["cut"])] if "cut" in words and not tcp else whole
+
+
+class Bursts:
+    """Counts what comes in within a twentieth of a second."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def come(self) -> int:
+        """One more has come; how many that makes."""
+        now = time.monotonic()
+        self._times.append(now)
+        while now - self._times[0] > _BURST_S:
+            self._times.popleft()
+        return len(self._times)
 
 
 def forged(lie: str, data: bytes, asked: Asked, noise: bytes) -> bytes:

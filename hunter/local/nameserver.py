@@ -25,6 +25,7 @@ from hunter.local.misbehaviour import (
     RCODES,
     STORM,
     Asked,
+    Bursts,
     check,
     crooked,
     forged,
@@ -94,6 +95,7 @@ class NameServer:
         self._tcp: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
         self._counts: Counter[tuple[str, bytes]] = Counter()
+        self._bursts = Bursts()
         self._prepare()
 
     def load(self, zone: str) -> None:
@@ -276,6 +278,8 @@ class NameServer:
         if "timeout" in words or (asked.edns and "drop-edns" in words):
             return True
         if "loss" in words and self._random.random() * 100 < float(words["loss"]):
+            return True
+        if "burst" in words and self._bursts.come() > int(words["burst"]):
             return True
         return "drop-first" in words and self._nth("drop-first", asked) <= float(
             words["drop-first"]

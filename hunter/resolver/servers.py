@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hunter.config import Config, parse_server
 
-_RESOLV_CONF = Path("/etc/resolv.conf")
+RESOLV_CONF = Path("/etc/resolv.conf")
 #: resolv.conf(5): libc reads no more than three, and asks this machine when there is none
 _RESOLV_MAX = 3
 _FALLBACK = (("127.0.0.1", 53),)
@@ -18,14 +18,17 @@ _WORTH_IT = 1.1
 _CONTENT_S = 5.0
 
 
-def servers_of(config: Config, resolv_conf: Path = _RESOLV_CONF) -> tuple[tuple[str, int], ...]:
-    """HUNTER_DNS_SERVERS, or the name servers of resolv.conf."""
-    if config.dns_servers:
-        return config.dns_servers
+def servers_of(config: Config, resolv_conf: Path = RESOLV_CONF) -> tuple[tuple[str, int], ...]:
+    """HUNTER_DNS_SERVERS, or the name servers of resolv.conf, or this machine."""
+    return config.dns_servers or servers_in(resolv_conf) or _FALLBACK
+
+
+def servers_in(resolv_conf: Path) -> tuple[tuple[str, int], ...]:
+    """The name servers of a resolv.conf; none when there is no such file or it names none."""
     try:
         lines = resolv_conf.read_text(errors="replace").splitlines()
     except OSError:
-        return _FALLBACK
+        return ()
     found = []
     for line in lines:
         words = line.split("#")[0].split(";")[0].split()
@@ -36,7 +39,7 @@ def servers_of(config: Config, resolv_conf: Path = _RESOLV_CONF) -> tuple[tuple[
             except ValueError:
                 continue  # libc skips what it cannot read, too
             found.append((f"{host}%{scope}" if scope else host, port))
-    return tuple(found[:_RESOLV_MAX]) or _FALLBACK
+    return tuple(found[:_RESOLV_MAX])
 
 
 class Server:

@@ -19,7 +19,9 @@ from hunter.knowledge.load import Knowledge, load_knowledge
 from hunter.local.nameserver import NameServer
 from hunter.local.servers import free_port
 from hunter.local.zones import Company, generate, zone_text
+from hunter.resolver.checkup import examine
 from hunter.resolver.engine import Engine
+from hunter.resolver.findings import Level, Verdict
 from hunter.resolver.questions import Budget
 from hunter.resolver.survey import survey
 from hunter.resolver.tuning import Tuning
@@ -143,6 +145,18 @@ async def test_a_large_answer_comes_through_unbound_whole(
 
     assert answer.outcome is Outcome.FOUND
     assert sorted(answer.records) == texts
+
+
+async def test_the_checkup_finds_nothing_wrong_with_it(
+    name_server: NameServer, tmp_path: Path
+) -> None:
+    name_server.load("large.test 300 A 20.1.1.1\nlarge.test 300 MX 10 mail.large.test")
+    name_server.load("\n".join(f'large.test 300 TXT "{n}{"x" * 90}"' for n in range(40)))
+    async with unbound(tmp_path, name_server.address) as resolver:
+        report = await examine([resolver], ["large.test"])
+
+    assert [each for each in report.servers[0].checks if each.level is not Level.OK] == []
+    assert report.verdict is Verdict.FINE
 
 
 async def test_thousands_of_questions_at_once_are_all_answered(
