@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hunter.cli.api import Api
 from hunter.cli.main import Exit
+from hunter.cli.terminal import harmless
 from hunter.config import Config
 from hunter.core.errors import InvalidInput
 from hunter.store.jobs import JobProgress
@@ -131,12 +132,13 @@ def print_leads(leads: list[LeadItem]) -> None:
         mail = lead.provider_name or lead.mx_operator_name or "not known"
         if lead.gateway:
             mail += f", filtered by {lead.mx_operator_name}"
-        print(f"\n{place}. {lead.company_name or lead.display_name}  ({lead.display_name})")
+        name = harmless(lead.company_name or lead.display_name)
+        print(f"\n{place}. {name}  ({lead.display_name})")
         print(
             f"   P{lead.priority} {lead.segment}, score {lead.score}, "
-            f"{lead.confidence_word}; mail: {mail}"
+            f"{lead.confidence_word}; mail: {harmless(mail)}"
         )
-        print(f"   {lead.reason}")
+        print(f"   {harmless(lead.reason)}")
 
 
 def exit_code(job: JobProgress) -> int:

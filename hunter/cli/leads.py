@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from hunter.cli.terminal import harmless
 from hunter.core.judgement import Judgement
 
 _COLOURS = {1: "bold green", 2: "green", 3: "cyan", 4: "blue"}
@@ -68,7 +69,9 @@ def lead_table(leads: Sequence[Judgement]) -> Table:
         table.add_column(name, **settings)
     for lead, row in zip(leads, _rows(leads), strict=True):
         # as Text: a record in a reason may hold what rich takes for markup
-        table.add_row(*map(Text, row), style=_COLOURS.get(lead.priority, "dim"))
+        table.add_row(
+            *(Text(harmless(cell)) for cell in row), style=_COLOURS.get(lead.priority, "dim")
+        )
     return table
 
 

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hunter.cli.leads import Ranking, lead_table
 from hunter.cli.main import Exit
+from hunter.cli.terminal import harmless, harmless_json
 from hunter.config import Config, parse_server
 from hunter.core.answers import Depth
 from hunter.core.domain import parse_domain
@@ -258,7 +259,7 @@ class _JsonLines:
             "lines": found.lines if found else (),
             "would_change": found.would_change if found else (),
         }
-        line = msgspec.json.encode(view).decode()
+        line = harmless_json(msgspec.json.encode(view).decode())
         if self._array:
             line = ("," if self._count else "[") + line
         self._count += 1
@@ -279,7 +280,7 @@ class _Table:
         if result.judgement:
             self._ranking.add(result.judgement)
         else:
-            print(f"failed {result.domain}: {result.reason}", file=sys.stderr)
+            print(harmless(f"failed {result.domain}: {result.reason}"), file=sys.stderr)
 
     def end(self) -> None:
         rows: Sequence[Judgement] = self._ranking.best()
