@@ -27,8 +27,17 @@ EVERYTHING = SECRET | {
     "imagePullSecrets": [{"name": "registry"}],
     "image": {"digest": "sha256:" + "0" * 64},
 }
+UNBOUND: dict[str, Any] = SECRET | {
+    "unbound": {
+        "enabled": True,
+        "image": {"repository": "registry.example/unbound", "tag": "1.17.1"},
+        "threads": 2,
+        "forwardTo": ["192.0.2.53", "2001:db8::53@5353"],
+    }
+}
 VARIANTS = {
     "default": SECRET,
+    "unbound": UNBOUND,
     "everything": EVERYTHING,
     "small": SECRET
     | {
@@ -101,14 +110,16 @@ def test_wrong_values_are_refused_with_their_place(values: dict[str, Any], place
         render(SECRET | values)
 
 
-def test_no_pod_gets_service_links_or_a_token() -> None:
-    for pod in pods(render(EVERYTHING)):
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=list(VARIANTS))
+def test_no_pod_gets_service_links_or_a_token(values: dict[str, Any]) -> None:
+    for pod in pods(render(values)):
         assert pod["enableServiceLinks"] is False
         assert pod["automountServiceAccountToken"] is False
 
 
-def test_every_container_satisfies_pod_security_restricted() -> None:
-    for pod in pods(render(EVERYTHING)):
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=list(VARIANTS))
+def test_every_container_satisfies_pod_security_restricted(values: dict[str, Any]) -> None:
+    for pod in pods(render(values)):
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in pod["containers"]:

@@ -79,6 +79,7 @@ readinessProbe:
 {{- define "hunter.pod" -}}
 {{- $values := .root.Values -}}
 {{- $own := index $values .component -}}
+{{- $unbound := and (eq .component "worker") $values.unbound.enabled -}}
 metadata:
   labels:
     {{- include "hunter.labels" . | nindent 4 }}
@@ -87,6 +88,9 @@ metadata:
     {{- end }}
   annotations:
     checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
+    {{- if $unbound }}
+    checksum/unbound: {{ include "hunter.unboundConfig" .root | sha256sum }}
+    {{- end }}
     {{- with $values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -103,6 +107,10 @@ spec:
       envFrom:
         - configMapRef: {name: {{ include "hunter.fullname" .root }}}
         - secretRef: {name: {{ include "hunter.secretName" .root }}}
+      {{- if $unbound }}
+      env:
+        {{- include "hunter.unboundSettings" .root | nindent 8 }}
+      {{- end }}
       securityContext:
         {{- include "hunter.containerSecurity" . | nindent 8 }}
       {{- include "hunter.probes" .portName | nindent 6 }}
@@ -110,9 +118,18 @@ spec:
         {{- toYaml $own.resources | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
+    {{- if $unbound }}
+    {{- include "hunter.unboundContainer" . | nindent 4 }}
+    {{- end }}
   volumes:
     - name: tmp
       emptyDir: {}
+    {{- if $unbound }}
+    - name: unbound-config
+      configMap: {name: {{ include "hunter.fullname" .root }}-unbound}
+    - name: unbound-run
+      emptyDir: {}
+    {{- end }}
   topologySpreadConstraints:
     - maxSkew: 1
       topologyKey: kubernetes.io/hostname
