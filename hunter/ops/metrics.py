@@ -26,6 +26,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_chunks": ("state",),
     "hunter_dns_queries_total": ("type", "outcome"),
     "hunter_dns_messages_total": ("event",),
+    "hunter_dns_fallbacks_total": ("to",),
     "hunter_dns_cache_total": ("result",),
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
@@ -153,6 +154,13 @@ class Metrics:
             "hunter_dns_messages_total",
             "Messages to name servers by what became of them, and strangers' messages ignored.",
         )
+        self.hunter_dns_retries_total = self._counter(
+            "hunter_dns_retries_total", "Questions tried again after a try that failed."
+        )
+        self.hunter_dns_fallbacks_total = self._counter(
+            "hunter_dns_fallbacks_total",
+            "Questions asked again over TCP (truncated) or without EDNS (refused).",
+        )
         self.hunter_dns_query_duration_seconds = self._histogram(
             "hunter_dns_query_duration_seconds",
             "Time from question to answer, retries included.",
@@ -166,6 +174,13 @@ class Metrics:
         )
         self.hunter_dns_cache_total = self._counter(
             "hunter_dns_cache_total", "Looks into the cache of shared names by result."
+        )
+        self.hunter_dns_cache_entries = self._gauge(
+            "hunter_dns_cache_entries", "Answers about shared names kept at the moment."
+        )
+        self.hunter_dns_cache_evictions_total = self._counter(
+            "hunter_dns_cache_evictions_total",
+            "Fresh answers thrown away because the cache is full.",
         )
         self.hunter_dns_singleflight_total = self._counter(
             "hunter_dns_singleflight_total", "Questions that joined one already under way."
@@ -183,6 +198,10 @@ class Metrics:
         self.process_cpu_seconds_total = self._counter(
             "process_cpu_seconds_total", "Processor time of this process."
         )
+        self.hunter_dns_breaker_openings_total = self._counter(
+            "hunter_dns_breaker_openings_total", "Times a name server was found not to answer."
+        )
+
         self.cpu_usage_percent = self._gauge(
             "cpu_usage_percent", "CPU time used, of what the cgroup or the machine allows."
         )

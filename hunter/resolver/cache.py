@@ -20,8 +20,12 @@ class Cache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: OrderedDict[tuple[str, RRType], tuple[float, Answer]] = OrderedDict()
+        #: looks that found records, that found an absence or a failure, and that found nothing
         self.hits = 0
+        self.negative = 0
         self.misses = 0
+        #: fresh answers thrown away for lack of room
+        self.evictions = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -31,7 +35,10 @@ class Cache:
         entry = self._entries.get(key)
         if entry is not None:
             if now < entry[0]:
-                self.hits += 1
+                if entry[1].outcome is Outcome.FOUND:
+                    self.hits += 1
+                else:
+                    self.negative += 1
                 self._entries.move_to_end(key)
                 return entry[1]
             del self._entries[key]
@@ -51,4 +58,5 @@ class Cache:
         self._entries[key] = (now + seconds, answer)
         self._entries.move_to_end(key)
         if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+            _, (until, _answer) = self._entries.popitem(last=False)
+            self.evictions += now < until

@@ -322,7 +322,7 @@ class _Exam:
                 Level.WARNING,
                 f"{strangers} replies belong to no question: late, doubled or forged",
                 "find out who sends them; Hunter ignores them and counts them "
-                "(hunter_dns_ignored_total)",
+                "(hunter_dns_messages_total)",
             )
         elif reply.came and not reply.same_case:
             self._note(

@@ -257,6 +257,7 @@ class Engine:
         if budget.used >= budget.limit:
             self._end(query, Outcome.BUDGET)
             return
+        self.tally.over_tcp += 1
         link = self._ports[server.number].tcp
         ident = int.from_bytes(os.urandom(2), "big")
         while ident in link.pending:
@@ -325,6 +326,7 @@ class Engine:
         rcode = flags & 15
         if query.edns and rcode in (FORMERR, NOTIMP):
             # a server older than RFC 6891; the same question without OPT
+            self.tally.without_edns += 1
             query.edns = False
             query.packet = message(query.question, edns=False)
             self._requeue(query)
@@ -365,6 +367,7 @@ class Engine:
             for step in range(1, count + 1):
                 other = self._servers[(server.number + step) % count]
                 if not other.is_open and not query.useless & other.bit:
+                    self.tally.retried += 1
                     query.server = other
                     self._requeue(query)
                     return

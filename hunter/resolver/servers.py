@@ -68,6 +68,7 @@ class Server:
         "limited",
         "lost_names",
         "number",
+        "openings",
         "probing",
         "qps",
         "reopen_after_s",
@@ -115,6 +116,8 @@ class Server:
         self.base_rtt = 0.0
         self.shrunk_at = 0.0
         self.is_open = False
+        #: how often the breaker has opened
+        self.openings = 0
         self.reopen_at = 0.0
         self.reopen_after_s = 0.0
         self.window = self.bulk_window = 0
@@ -223,6 +226,7 @@ class Server:
         first, longest = reopen_s
         self.reopen_after_s = min(longest, self.reopen_after_s * 2) or first
         self.reopen_at = now + self.reopen_after_s
+        self.openings += not self.is_open
         self.is_open = True
 
     def _shrink(self, now: float) -> None:

@@ -25,6 +25,11 @@ class Tally:
         self.broken = 0
         #: no longer waited for: the domain's time was up
         self.released = 0
+        #: tries after the first, at this server or another
+        self.retried = 0
+        #: questions asked again over TCP, and again without EDNS
+        self.over_tcp = 0
+        self.without_edns = 0
 
     def count(self, template: Template, outcome: Outcome) -> None:
         """One question has ended."""
@@ -67,8 +72,17 @@ class Tally:
             ("released", self.released),
         ):
             metrics.hunter_dns_messages_total.set({"event": event}, count)
+        metrics.hunter_dns_retries_total.set({}, self.retried)
+        metrics.hunter_dns_fallbacks_total.set({"to": "tcp"}, self.over_tcp)
+        metrics.hunter_dns_fallbacks_total.set({"to": "no_edns"}, self.without_edns)
         metrics.hunter_dns_inflight.set({}, sum(server.inflight for server in servers))
         metrics.hunter_dns_window.set({}, sum(server.window for server in servers))
         metrics.hunter_dns_breaker_open.set({}, sum(server.is_open for server in servers))
+        metrics.hunter_dns_breaker_openings_total.set(
+            {}, sum(server.openings for server in servers)
+        )
         metrics.hunter_dns_cache_total.set({"result": "hit"}, cache.hits)
+        metrics.hunter_dns_cache_total.set({"result": "negative"}, cache.negative)
         metrics.hunter_dns_cache_total.set({"result": "miss"}, cache.misses)
+        metrics.hunter_dns_cache_entries.set({}, len(cache))
+        metrics.hunter_dns_cache_evictions_total.set({}, cache.evictions)
