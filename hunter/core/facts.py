@@ -13,6 +13,8 @@ import msgspec
 from hunter.core.judgement import Axis, Segment
 
 T = TypeVar("T")
+#: no name is longer as text: 255 bytes, of which each may need four characters
+_LONGEST_NAME = 1020
 
 #: what rules may speak of, beside the facts named by product relations
 FACTS = frozenset(
@@ -110,6 +112,8 @@ class SuffixIndex(Generic[T]):
     def find(self, name: str) -> T | None:
         """The row of the longest suffix of `name`, None when no row fits."""
         rows = self._rows
+        if len(name) > _LONGEST_NAME:
+            return None
         while True:
             row = rows.get(name)
             if row is not None:

@@ -1,0 +1,54 @@
+"""Records as long as an attacker likes cost as much as their length, and no more."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
+from hunter.core.judge import judge
+from hunter.core.judgement import NO_HISTORY
+from hunter.knowledge.load import load_knowledge
+from hunter.resolver.survey import include_targets
+
+#: fifteen times what a message carries: whatever grows with the square of it never comes back
+_LENGTH = 1_000_000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("beginning", "unit"),
+    [
+        ("", " "),
+        ("", '"'),
+        ("", "\\"),
+        ("", "; "),
+        ("", "v="),
+        ("", "a"),
+        ("", "MS=ms1"),
+        ("v=spf1 include:", "a."),
+        ("v=spf1 ", "include:a.example "),
+        ("v=spf1 exists:", "%{i}"),
+        ("v=DMARC1;", ";"),
+        ("v=DMARC1; p=none; rua=", "mailto:a@b.c!9m,"),
+        ("v=DKIM1; p=", "A "),
+        ("v=DKIM1; h=", "sha1:"),
+        ("v=STSv1; id=", "1"),
+        ("v=TLSRPTv1; rua=", "mailto:a@b.c,"),
+        ("v=BIMI1; l=", "https://a/"),
+    ],
+)
+def test_a_long_record_is_judged_in_time(beginning: str, unit: str) -> None:
+    text = beginning + unit * (_LENGTH // len(unit))
+    labels = ("", "_dmarc.", "selector1._domainkey.", "_mta-sts.", "_smtp._tls.", "default._bimi.")
+    answers = [
+        Answer(f"{label}contoso.com", RRType.TXT, Outcome.FOUND, (text,)) for label in labels
+    ]
+    answers.append(Answer("contoso.com", RRType.MX, Outcome.FOUND, ("10 mx.contoso.com",)))
+    survey = survey_of("contoso.com", Depth.FULL, answers)
+
+    said = judge(survey, NO_HISTORY, load_knowledge().rules, dt.date(2026, 11, 24))
+
+    assert said.mx_operator == "self_hosted"
+    assert len(include_targets([text])) <= 1
