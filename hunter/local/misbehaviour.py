@@ -66,6 +66,7 @@ BEHAVIOURS = {
     "loss": "loss=PERCENT: ignores that share of datagrams",
     "burst": "burst=N: ignores what comes after N datagrams within a twentieth of a second",
     "no-ra": "answers without the RA bit, as a server that asks nobody else does",
+    "authoritative": "answers with AA and without RA, as the servers do that resolvers ask",
     "no-opt": "answers a question with EDNS as if it had none",
     "storm": "storm=PERCENT: does one of all that can be told from the truth to that share of datagrams",
 }
@@ -215,8 +216,10 @@ def crooked(
     if "no-opt" in words:
         asked.edns, asked.limit = False, asked.limit if tcp else 512
     head, tail = pack(asked, reply, secure="ad" in words)
-    if "no-ra" in words:
+    if "no-ra" in words or "authoritative" in words:
         head = head[:1] + bytes([head[1] & 0x7F]) + head[2:]
+    if "authoritative" in words:
+        head = bytes([head[0] | 0x04]) + head[1:]
     if ("tcp-truncate" if tcp else "truncate") in words:
         head, tail = struct.pack("!5H", _QR_RA | _TC, 1, 0, 0, 0), b""
     if "broken" in words:

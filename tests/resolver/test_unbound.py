@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +36,16 @@ OpenEngine = Callable[..., Awaitable[Engine]]
 
 
 @asynccontextmanager
-async def unbound(folder: Path, upstream: tuple[str, int]) -> AsyncIterator[tuple[str, int]]:
-    """The shipped configuration over one upstream instead of the root, which is not signed here."""
+async def unbound(
+    folder: Path, upstream: tuple[str, int], *, authority_of: Collection[str] = ()
+) -> AsyncIterator[tuple[str, int]]:
+    """The shipped configuration over one upstream instead of the root, which is not signed here.
+
+    The upstream is a resolver, or, for what stands in `authority_of`, the zones' own name server.
+    """
     port = free_port()
     host, upstream_port = upstream
+    ways = [("stub", zone) for zone in sorted(authority_of)] or [("forward", ".")]
     config = folder / "unbound.conf"
     config.write_text(
         f'include: "{SHIPPED}"\n'
@@ -47,7 +53,10 @@ async def unbound(folder: Path, upstream: tuple[str, int]) -> AsyncIterator[tupl
         " do-not-query-localhost: no\n"
         # .test is answered by unbound itself unless it is told to ask
         ' local-zone: "test." nodefault\n'
-        f'forward-zone:\n name: "."\n forward-addr: {host}@{upstream_port}\n'
+        + "".join(
+            f'{way}-zone:\n name: "{zone}"\n {way}-addr: {host}@{upstream_port}\n'
+            for way, zone in ways
+        )
     )
     process = await asyncio.create_subprocess_exec(
         "unbound", "-d", "-c", str(config), stderr=asyncio.subprocess.PIPE
@@ -71,8 +80,8 @@ def companies() -> list[Company]:
     kinds: dict[str, Company] = {}
     for company in generate(1200):
         kinds.setdefault(company.kind, company)
-    # unbound tries a silent server for longer than a test may last
-    return [each for kind, each in kinds.items() if kind != "timeout"]
+    # unbound tries silent and lame servers for longer than a test may last
+    return [each for kind, each in kinds.items() if kind not in {"timeout", "lame"}]
 
 
 @pytest.fixture(scope="module")
@@ -97,23 +106,32 @@ def test_unbound_accepts_the_shipped_configuration() -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("way", ["forwarding", "recursing"])
 async def test_a_scan_through_unbound_judges_as_one_without_it(
-    companies: list[Company], knowledge: Knowledge, open_quick: OpenEngine, tmp_path: Path
+    companies: list[Company],
+    knowledge: Knowledge,
+    open_quick: OpenEngine,
+    tmp_path: Path,
+    way: str,
 ) -> None:
-    async with (
-        NameServer(zone_text(companies)) as upstream,
-        unbound(tmp_path, upstream.address) as resolver,
-    ):
-        straight = await open_quick(upstream, tuning=PATIENT)
-        through = await open_quick(resolver, tuning=PATIENT)
-
-        wanted = await _judged(straight, companies, knowledge)
-        found = await _judged(through, companies, knowledge)
+    zone = zone_text(companies)
+    async with NameServer(zone) as upstream:
+        wanted = await _judged(await open_quick(upstream, tuning=PATIENT), companies, knowledge)
+        # every registry whose names the scan asked about, served as its own server would
+        names = {question.split()[0] for question in upstream.queries} - {"."}
+        registries = {name.rsplit(".", 1)[-1] for name in names}
+        if way == "recursing":
+            upstream.load(";! . authoritative")
+        async with unbound(
+            tmp_path, upstream.address, authority_of=registries if way == "recursing" else ()
+        ) as resolver:
+            engine = await open_quick(resolver, tuning=PATIENT)
+            found = await _judged(engine, companies, knowledge)
 
     assert {name: _verdict(each) for name, each in found.items()} == {
         name: _verdict(each) for name, each in wanted.items()
     }
-    # unbound says SERVFAIL where a server refused, was lame or named a loop of aliases: the reason
+    # unbound says SERVFAIL where a server refused or named a loop of aliases: the reason
     # of an unknown differs then, and nothing else ever
     honest = {each.domain for each in companies if each.answered and each.kind != "cname_loop"}
     assert len(honest) > 25
