@@ -136,6 +136,17 @@ async def test_a_port_where_nobody_listens_is_told_in_the_words_of_the_system() 
     assert report.servers[0].questions == 3
 
 
+async def test_a_server_is_checked_over_ipv6() -> None:
+    try:
+        async with NameServer(HONEST, host="::1") as server:
+            report = await examine([server.address])
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+
+    assert report.servers[0].server == f"[::1]:{server.address[1]}"
+    assert report.verdict is Verdict.FINE
+
+
 async def test_one_dead_server_of_two_degrades_and_the_other_is_still_checked() -> None:
     report = await checked(HONEST, f"{HONEST}\n;! . timeout")
 
