@@ -73,6 +73,10 @@ _MICROSOFT_SELECTORS = ("selector1._domainkey", "selector2._domainkey")
 _UNVERIFIED_MX = 0.75
 _UNVERIFIED = 0.5
 _CALL_FIRST = 1
+#: A record of 64 KiB holds thousands of hosts or faults. A judgement is stored with every scan and
+#: shown in lists: it tells the first of them, and the survey has them all
+_MAX_MX = 50
+_MAX_FINDINGS = 100
 #: this many business products make a company that buys software
 _BREADTH = 5
 #: relations that say nothing about buying software
@@ -257,7 +261,7 @@ def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
     mx = seen.mx
     if mx is None or not mx.outcome.is_known:
         return Placement("unknown", "", missing, missing=missing)
-    base = tuple(proof(mx, record) for record in sorted(mx.records)) or (proof(mx),)
+    base = tuple(proof(mx, record) for record in sorted(mx.records)[:_MAX_MX]) or (proof(mx),)
     if mx.outcome is Outcome.NXDOMAIN and not mx.chain:
         return Placement(
             "domain_missing", "domain_missing", base, confidence=fixed["domain_missing"]
@@ -760,12 +764,13 @@ def _add_tenant_dates(facts: dict[str, Fact], seen: Seen, history: History, rule
 def _mx_signal(seen: Seen) -> Signal:
     if seen.mx is None:
         return Signal(State.UNKNOWN, "", (not_asked(seen.survey, RRType.MX),))
-    records = sorted(seen.mx.records)
+    records = sorted(seen.mx.records)[:_MAX_MX]
     if not records:
         return signal_of(seen.mx)
+    more = len(seen.mx.records) - len(records)
     return Signal(
         State.PRESENT,
-        ", ".join(records),
+        ", ".join(records) + (f" and {more} more" if more else ""),
         tuple(proof(seen.mx, record) for record in records),
         seen.mx.stale_since,
     )
@@ -817,7 +822,7 @@ def _findings(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
                 )
             )
             break
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 
 def _would_change(

@@ -1,9 +1,10 @@
-"""Records as long as an attacker likes cost as much as their length, and no more."""
+"""Records as long as an attacker likes cost as much as their length, and are not told at length."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
@@ -52,3 +53,22 @@ def test_a_long_record_is_judged_in_time(beginning: str, unit: str) -> None:
 
     assert said.mx_operator == "self_hosted"
     assert len(include_targets([text])) <= 1
+
+
+def test_thousands_of_hosts_and_faults_do_not_fill_a_judgement() -> None:
+    tags = "v=DMARC1; p=none; " + ";".join(f"t{i}=x" for i in range(8000))
+    hosts = tuple(f"{i} mx{i}.contoso.com" for i in range(3000))
+    answers = [
+        Answer("contoso.com", RRType.MX, Outcome.FOUND, hosts),
+        Answer("_dmarc.contoso.com", RRType.TXT, Outcome.FOUND, (tags,)),
+    ]
+    survey = survey_of("contoso.com", Depth.QUICK, answers)
+
+    said = judge(survey, NO_HISTORY, load_knowledge().rules, dt.date(2026, 11, 24))
+
+    assert said.mx.value.endswith(" and 2950 more")
+    assert len(said.mx.evidence) == 50
+    assert len(said.findings) == 100
+    assert said.dmarc_policy == "none"
+    # the DMARC record itself, as evidence, is most of what is left
+    assert len(msgspec.json.encode(said)) < 200_000
