@@ -28,6 +28,8 @@ KEY_IDLE_S: Final = 60.0
 #: names parsed before other tasks get a turn
 _TURN: Final = 250
 _INPUT_CHARS: Final = 300
+#: the job is accepted; a Redis that is away must not hold up the answer
+_HINT_WITHIN_S: Final = 0.5
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -167,7 +169,8 @@ async def _accepted(upload: _Upload, hints: Hints, status: str) -> Accepted:
     """The answer; chunks of an interactive job are hinted at once, others by the dispatcher."""
     if upload.hinted:
         pairs = [(hint.chunk_id, hint.number) for hint in upload.hinted]
-        await hints.give(upload.lane, pairs)
+        if not await hints.give(upload.lane, pairs, within_s=_HINT_WITHIN_S):
+            await upload.unmark()
     return upload.answer(status)
 
 
@@ -365,6 +368,15 @@ class _Upload:
             rejected=reading.listed,
             duplicates=reading.duplicates,
         )
+
+    async def unmark(self) -> None:
+        """The hints came to nothing: the dispatcher is to give new ones at once."""
+
+        async def work(conn: Connection) -> None:
+            await chunks.unmark(conn, [hint.chunk_id for hint in self.hinted])
+
+        with suppress(HunterError):  # they grow stale otherwise
+            await self.db.transact(work, deadline_s=1, try_s=1, reserved=True)
 
     async def drop(self) -> None:
         """Delete what was stored of a failed upload; a sweep does it later where this cannot."""

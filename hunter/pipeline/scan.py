@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from hunter.core.answers import Survey
@@ -19,6 +19,7 @@ from hunter.core.judgement import ScanStatus
 from hunter.knowledge.load import Knowledge
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
+from hunter.pipeline.holding import Holding
 from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
 from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
@@ -26,7 +27,7 @@ from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
 from hunter.resolver.survey import survey
 from hunter.store import chunks, completion, judged, results
-from hunter.store.chunks import Claim
+from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.ingests import search_text
 from hunter.store.judged import Standing
@@ -37,7 +38,8 @@ log = structlog.get_logger()
 _SLICE_S: Final = 0.008
 #: a commit is tried again until the lease would be long gone
 _COMMIT_DEADLINE_S: Final = 60.0
-_CLAIM_DEADLINE_S: Final = 5.0
+#: a claim is given up after so long
+CLAIM_DEADLINE_S: Final = 5.0
 #: so many domains without one reply among them are the name server's silence, not theirs
 _ENOUGH_TO_TELL: Final = 20
 #: Bulk chunks judged and committed at once. The processor takes them one after the other anyhow;
@@ -45,19 +47,16 @@ _ENOUGH_TO_TELL: Final = 20
 _COMMITS_AT_ONCE: Final = 2
 
 
-class Held(msgspec.Struct, frozen=True):
-    """A chunk this process works on."""
-
-    epoch: int
-    work: asyncio.Task[None]
-
-
 class _FencedError(Exception):
     """The chunk is somebody else's now: nothing may be written for it."""
 
 
+class _CommittedError(Exception):
+    """The commit before had arrived after all; only its acknowledgement was lost."""
+
+
 class Scanner:
-    """Works on the chunks of this process; knows which it holds, for heartbeat and drain."""
+    """Works on the chunks of this process; what it holds is `holding`'s, for heartbeat and drain."""
 
     def __init__(
         self,
@@ -70,8 +69,8 @@ class Scanner:
         worker_id: UUID,
         lease_s: float,
     ) -> None:
-        self.held: dict[int, Held] = {}
         self.worker_id = worker_id
+        self.holding = Holding(db, worker_id)
         self._db = db
         self._hints = hints
         self._engine = engine
@@ -102,46 +101,42 @@ class Scanner:
 
         return await self._take(claim, lane)
 
+    async def decline(self, chunk_id: int) -> None:
+        """A hint that came too late to be followed: another worker may get one at once."""
+
+        async def unmark(conn: Connection) -> None:
+            await chunks.unmark(conn, [chunk_id])
+
+        with suppress(Unavailable):
+            await self._db.transact(unmark, deadline_s=1)
+
     async def _take(
         self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
     ) -> bool:
         if lane == "bulk" and not self._engine.usable:
             return False  # nobody can be asked; the hint will come again
+
+        async def claimed() -> Claim | None:
+            return await self._claim(claim, lane)
+
+        return await self.holding.take(claimed, partial(run_chunk, self))
+
+    async def _claim(
+        self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
+    ) -> Claim | None:
         try:
             claimed = await self._clock.run(
                 "claim",
                 self._db.transact(
-                    claim, deadline_s=_CLAIM_DEADLINE_S, reserved=lane == "interactive"
+                    claim, deadline_s=CLAIM_DEADLINE_S, reserved=lane == "interactive"
                 ),
             )
         except Unavailable as error:
             log.warning("chunk not claimed", reason=str(error))
-            return False
-        if claimed is None:
-            return False
-        if claimed.was_lost:
+            return None
+        if claimed is not None and claimed.was_lost:
             self._metrics.hunter_lease_losses_total.inc({})
-        await self._hold(claimed)
-        return True
-
-    async def _hold(self, claim: Claim) -> None:
-        """Run the work as a task of its own, which ends with itself, heartbeat or drain only.
-
-        arq cancels its tasks when Redis blips; the chunk does not care. Returns when another
-        chunk may be taken instead, which can be before this one is through.
-        """
-        slot_is_free = asyncio.Event()
-        work = asyncio.create_task(run_chunk(self, claim, slot_is_free))
-        held = self.held[claim.chunk_id] = Held(claim.epoch, work)
-
-        def let_go(_: object) -> None:
-            slot_is_free.set()
-            # a later claim of the same chunk by this process is another entry
-            if self.held.get(claim.chunk_id) is held:
-                del self.held[claim.chunk_id]
-
-        work.add_done_callback(let_go)
-        await slot_is_free.wait()
+        return claimed
 
     async def survey_all(self, claim: Claim, slot_is_free: asyncio.Event) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
@@ -170,7 +165,10 @@ class Scanner:
         return seen
 
     async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
-        """Write a chunk in one transaction under its fence; raises _FencedError when it is lost."""
+        """Write a chunk in one transaction under its fence; raises _FencedError when it is lost.
+
+        Done already when the COMMIT of an earlier try had arrived and only its answer was lost.
+        """
         order = sorted(zip(claim.domains, seen, strict=True), key=lambda pair: pair[0])
 
         async def work(conn: Connection) -> list[Verdict]:
@@ -197,6 +195,9 @@ class Scanner:
                 verdicts = await self._db.transact(
                     one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
                 )
+            except _CommittedError:
+                log.info("chunk found committed")
+                return
         failed = sum(verdict.result.outcome == ScanStatus.FAILED for verdict in verdicts)
         self._metrics.domains_scanned_total.add({}, len(verdicts))
         self._metrics.domains_scanned_failed_total.add({}, failed)
@@ -205,8 +206,13 @@ class Scanner:
         self, conn: Connection, claim: Claim, order: Sequence[tuple[str, Seen]]
     ) -> list[Verdict]:
         """Lock chunk and leads, in that order and the leads by name, and judge."""
-        if not await chunks.hold(conn, claim.chunk_id, claim.epoch):
-            raise _FencedError
+        match await chunks.fence(conn, claim.chunk_id, claim.epoch):
+            case Fence.HELD:
+                pass
+            case Fence.DONE:
+                raise _CommittedError
+            case Fence.LOST:
+                raise _FencedError
         domains = [domain for domain, _ in order]
         shown = [to_unicode(domain) for domain in domains]
         search = [search_text(*names) for names in zip(domains, shown, strict=True)]
@@ -277,7 +283,7 @@ class Scanner:
             async def complete(conn: Connection) -> str | None:
                 return await completion.finish(conn, claim.job_id)
 
-            await self._db.transact(complete, deadline_s=_CLAIM_DEADLINE_S, reserved=True)
+            await self._db.transact(complete, deadline_s=CLAIM_DEADLINE_S, reserved=True)
         await self._hints.announce(claim.job_id)
 
     async def put_back(self, claim: Claim, error: Exception, *, counted: bool) -> None:
@@ -289,7 +295,7 @@ class Scanner:
             )
 
         try:
-            await self._db.transact(postpone, deadline_s=_CLAIM_DEADLINE_S)
+            await self._db.transact(postpone, deadline_s=CLAIM_DEADLINE_S)
         except Unavailable:
             log.warning("chunk left to its lease", chunk=claim.chunk_id)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from enum import Enum, auto
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,8 @@ log = structlog.get_logger()
 
 #: name of the arq function that looks at a chunk
 LOOK: Final = "look_at_chunk"
+#: raised whenever the arguments of `LOOK` change
+HINT_VERSION: Final = 1
 #: a hint nobody took by then is dropped; the dispatcher gives it again long before
 EXPIRES_S: Final = 30
 #: its absence says that Redis was wiped
@@ -41,8 +44,12 @@ REDIS_AWAY: Final = (RedisError, OSError, TimeoutError)
 
 
 def queue_name(lane: str) -> str:
-    """The arq queue of a lane."""
-    return f"hunter:queue:{lane}"
+    """The arq queue of a lane; the version is that of what a hint holds.
+
+    During a deploy old workers never see hints they could not read, nor the other way round: each
+    dispatcher hints in its own version what it can work on.
+    """
+    return f"hunter:queue:v{HINT_VERSION}:{lane}"
 
 
 def encode_job(job: dict[str, Any]) -> bytes:
@@ -77,6 +84,17 @@ def redis_pool(config: Config, lane: str = "bulk", connections: int = _CONNECTIO
     )
 
 
+class Generation(Enum):
+    """What became of the things Redis was given."""
+
+    #: they are there, as far as they have not been taken or expired
+    SAME = auto()
+    #: Redis answers and has lost them all
+    WIPED = auto()
+    #: nobody knows: Redis does not answer
+    AWAY = auto()
+
+
 class Hints:
     """Gives hints and news; none of it raises while Redis is away."""
 
@@ -103,15 +121,18 @@ class Hints:
         except REDIS_AWAY as error:
             raise Unavailable("Redis does not answer") from error
 
-    async def give(self, lane: str, hints: Sequence[tuple[int, int]]) -> bool:
-        """Hint (chunk id, number of the hint) each; False when Redis did not take them all.
+    async def give(
+        self, lane: str, hints: Sequence[tuple[int, int]], *, within_s: float | None = None
+    ) -> bool:
+        """Hint (chunk id, number of the hint) each; False when Redis did not take them all in time.
 
         The job id holds the number, so the same hint twice is one, and a later one is another.
         """
         try:
-            for start in range(0, len(hints), _AT_ONCE):
-                some = hints[start : start + _AT_ONCE]
-                await asyncio.gather(*(self._give_one(lane, *hint) for hint in some))
+            async with asyncio.timeout(within_s):
+                for start in range(0, len(hints), _AT_ONCE):
+                    some = hints[start : start + _AT_ONCE]
+                    await asyncio.gather(*(self._give_one(lane, *hint) for hint in some))
         except REDIS_AWAY as error:
             log.warning("hints not given", lane=lane, error=type(error).__name__)
             return False
@@ -126,12 +147,13 @@ class Hints:
             _expires=EXPIRES_S,
         )
 
-    async def was_wiped(self) -> bool:
-        """True when Redis answers and has lost all it had; False while it is away."""
+    async def generation(self) -> Generation:
+        """Whether Redis still has what it was given."""
         try:
-            return not await self._redis.exists(_GENERATION_KEY)
+            there = await self._redis.exists(_GENERATION_KEY)
         except REDIS_AWAY:
-            return False
+            return Generation.AWAY
+        return Generation.SAME if there else Generation.WIPED
 
     async def set_generation(self) -> None:
         """Plant the key whose absence tells of a wipe; after the hints were reset, not before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -11,6 +12,13 @@ import msgspec
 
 from hunter.core.answers import Depth
 from hunter.store.database import Connection
+
+#: What this build understands of a job and its chunks. During a deploy a newer build may have
+#: accepted jobs of a higher version: they are left to the newer workers.
+PAYLOAD_VERSION: Final = 1
+#: leases lost, or exceptions, after which a chunk is halved, or its one domain runs alone
+LOSSES_MAX: Final = 3
+FAILURES_MAX: Final = 5
 
 
 class Hint(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +41,8 @@ class Claim(msgspec.Struct, frozen=True):
     leased_at: datetime
     #: True when the lease was taken over from a worker that let it run out
     was_lost: bool
+    #: True when nothing may run beside it: should the process die, it is known over what
+    alone: bool = False
 
 
 _ADD: Final[LiteralString] = """
@@ -72,7 +82,7 @@ async def room(conn: Connection, lane: str, *, alive_s: float, stale_s: float) -
 _PICK: Final[LiteralString] = """
     WITH job AS MATERIALIZED (
         SELECT id FROM scan_job j
-        WHERE lane = $1 AND status IN ('pending', 'running') AND EXISTS (
+        WHERE lane = $1 AND status IN ('pending', 'running') AND payload_version <= $4 AND EXISTS (
             SELECT FROM scan_chunk c
             WHERE c.job_id = j.id AND c.state IN ('ready', 'leased')
               AND CASE c.state WHEN 'ready' THEN c.not_before <= now() ELSE c.lease_until < now() END
@@ -101,7 +111,7 @@ _PICK: Final[LiteralString] = """
 
 async def pick(conn: Connection, lane: str, *, limit: int, stale_s: float) -> list[Hint]:
     """Mark up to `limit` claimable chunks as hinted, fairly over jobs; they are hinted after COMMIT."""
-    rows = await conn.fetch(_PICK, lane, stale_s, limit)
+    rows = await conn.fetch(_PICK, lane, stale_s, limit, PAYLOAD_VERSION)
     return sorted((Hint(row["id"], row["hints"]) for row in rows), key=lambda hint: hint.chunk_id)
 
 
@@ -115,6 +125,19 @@ async def mark(conn: Connection, chunk_id: int) -> Hint | None:
     """Mark one ready chunk as hinted."""
     row = await conn.fetchrow(_MARK, chunk_id)
     return None if row is None else Hint(row["id"], row["hints"])
+
+
+_UNMARK: Final[LiteralString] = """
+    UPDATE scan_chunk SET hinted_at = NULL WHERE id IN (
+        SELECT id FROM scan_chunk WHERE id = ANY($1::bigint[]) AND state = 'ready'
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    )
+"""
+
+
+async def unmark(conn: Connection, chunk_ids: Sequence[int]) -> None:
+    """Their hints came to nothing: the dispatcher may give new ones at once."""
+    await conn.execute(_UNMARK, chunk_ids)
 
 
 _FORGET_HINTS: Final[LiteralString] = """
@@ -133,22 +156,33 @@ async def forget_hints(conn: Connection) -> None:
 
 _CLAIM: Final[LiteralString] = """
     WITH before AS (
-        SELECT c.id, c.state, c.leased_at, j.depth, j.status
+        SELECT c.id, c.state, j.depth, j.status, c.failures,
+            -- a lease that ran out while PostgreSQL itself was away is nobody's fault
+            c.losses + (
+                c.state = 'leased' AND c.leased_at > pg_postmaster_start_time()
+            )::integer AS losses
         FROM scan_chunk c JOIN scan_job j ON j.id = c.job_id
-        WHERE c.id = $1 AND j.status IN ('pending', 'running')
+        WHERE c.id = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $4
           AND (c.state = 'ready' AND c.not_before <= now()
                OR c.state = 'leased' AND c.lease_until < now())
+          -- what cost too many workers is halved or given up, see poison.py
+          AND NOT (
+              (c.failures >= $6 OR c.losses + (
+                  c.state = 'leased' AND c.leased_at > pg_postmaster_start_time()
+              )::integer >= $5)
+              AND (cardinality(c.domains) > 1 OR c.alone AND (
+                  c.state = 'ready' OR c.leased_at > pg_postmaster_start_time()
+              ))
+          )
         FOR UPDATE OF c
     )
     UPDATE scan_chunk c SET
         state = 'leased', epoch = epoch + 1, worker_id = $2, leased_at = now(),
         lease_until = now() + make_interval(secs => $3::float8),
-        -- a lease that ran out while PostgreSQL itself was away is nobody's fault
-        losses = losses + (
-            before.state = 'leased' AND before.leased_at > pg_postmaster_start_time()
-        )::integer
+        losses = before.losses,
+        alone = before.losses >= $5 OR before.failures >= $6
     FROM before WHERE c.id = before.id
-    RETURNING c.id, c.epoch, c.job_id, c.lane, c.domains, c.leased_at,
+    RETURNING c.id, c.epoch, c.job_id, c.lane, c.domains, c.leased_at, c.alone,
         before.depth, before.status, before.state = 'leased' AS was_lost
 """
 _NEXT: Final[LiteralString] = """
@@ -158,11 +192,14 @@ _NEXT: Final[LiteralString] = """
           AND CASE c.state WHEN 'ready' THEN c.not_before <= now() ELSE c.lease_until < now() END
         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
-    WHERE j.lane = $1 AND j.status IN ('pending', 'running')
+    WHERE j.lane = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $2
     ORDER BY j.last_dispatch NULLS FIRST, j.id LIMIT 1
 """
 _START_JOB: Final[LiteralString] = """
-    UPDATE scan_job SET status = 'running', started_at = now() WHERE id = $1 AND status = 'pending'
+    UPDATE scan_job SET status = 'running', started_at = now() WHERE id = (
+        -- never waits: a cancel locks the job first and its chunks then
+        SELECT id FROM scan_job WHERE id = $1 AND status = 'pending' FOR UPDATE SKIP LOCKED
+    )
 """
 
 
@@ -174,7 +211,9 @@ async def claim(
     One UPDATE, so of two claims one wins. Every claim bumps the epoch: an earlier holder that
     wakes up finds itself fenced out.
     """
-    row = await conn.fetchrow(_CLAIM, chunk_id, worker_id, lease_s)
+    row = await conn.fetchrow(
+        _CLAIM, chunk_id, worker_id, lease_s, PAYLOAD_VERSION, LOSSES_MAX, FAILURES_MAX
+    )
     if row is None:
         return None
     if row["status"] == "pending":
@@ -186,7 +225,7 @@ async def claim_next(
     conn: Connection, lane: str, *, worker_id: UUID, lease_s: float
 ) -> Claim | None:
     """Claim any chunk of a lane without a hint, inside a transaction: Redis is away."""
-    chunk_id = await conn.fetchval(_NEXT, lane)
+    chunk_id = await conn.fetchval(_NEXT, lane, PAYLOAD_VERSION)
     if chunk_id is None:
         return None
     return await claim(conn, chunk_id, worker_id=worker_id, lease_s=lease_s)
@@ -202,17 +241,35 @@ def _claim_from_row(row: Mapping[str, Any]) -> Claim:
         domains=row["domains"],
         leased_at=row["leased_at"],
         was_lost=row["was_lost"],
+        alone=row["alone"],
     )
 
 
+class Fence(Enum):
+    """How a chunk stands to a claim of it."""
+
+    #: ours, and locked until the transaction ends
+    HELD = auto()
+    #: our own commit ended it already; only its acknowledgement got lost
+    DONE = auto()
+    #: somebody else's, cancelled, or handed back
+    LOST = auto()
+
+
 _FENCE: Final[LiteralString] = """
-    SELECT id FROM scan_chunk WHERE id = $1 AND epoch = $2 AND state = 'leased' FOR UPDATE
+    SELECT state FROM scan_chunk WHERE id = $1 AND epoch = $2 AND state IN ('leased', 'done') FOR UPDATE
 """
 
 
-async def hold(conn: Connection, chunk_id: int, epoch: int) -> bool:
-    """The fence: lock the chunk if it is still ours. False: roll back and forget."""
-    return await conn.fetchval(_FENCE, chunk_id, epoch) is not None
+async def fence(conn: Connection, chunk_id: int, epoch: int) -> Fence:
+    """Lock the chunk if it is still ours; in any other case nothing may be written for it."""
+    match await conn.fetchval(_FENCE, chunk_id, epoch):
+        case "leased":
+            return Fence.HELD
+        case "done":
+            return Fence.DONE
+        case _:
+            return Fence.LOST
 
 
 _DONE: Final[LiteralString] = """
@@ -267,7 +324,7 @@ _GIVE_BACK: Final[LiteralString] = """
         WHERE c.state = 'leased'
         ORDER BY c.id FOR UPDATE OF c
     )
-    UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL
+    UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL, alone = false
     FROM mine WHERE scan_chunk.id = mine.id
     RETURNING scan_chunk.id
 """
@@ -278,9 +335,32 @@ async def give_back(conn: Connection, held: Mapping[int, int]) -> int:
     return len(await conn.fetch(_GIVE_BACK, list(held), list(held.values())))
 
 
+_RETURN_UNKNOWN: Final[LiteralString] = """
+    UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL, alone = false
+    WHERE id IN (
+        SELECT id FROM scan_chunk
+        WHERE state = 'leased' AND worker_id = $1 AND NOT id = ANY($2::bigint[])
+          AND leased_at < now() - make_interval(secs => $3::float8)
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+"""
+
+
+async def return_unknown(
+    conn: Connection, worker_id: UUID, held: Sequence[int], *, older_s: float
+) -> list[int]:
+    """Hand back leases that a worker has without knowing: the answer to its claim got lost.
+
+    `older_s` is longer than a claim may take, so that none under way is meant.
+    """
+    rows = await conn.fetch(_RETURN_UNKNOWN, worker_id, held, older_s)
+    return [row["id"] for row in rows]
+
+
 _POSTPONE: Final[LiteralString] = """
     UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL,
-        failures = failures + $3::smallint, reason = $4,
+        failures = failures + $3::smallint, reason = $4, alone = alone AND $3 > 0,
         not_before = now() + make_interval(secs => least(60, power(2, least(failures, 6)))::float8)
     WHERE id = $1 AND epoch = $2 AND state = 'leased'
 """

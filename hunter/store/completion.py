@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, LiteralString
 from uuid import UUID
 
-from hunter.store.database import Connection
+from hunter.store.database import LONG_S, Connection
 
 _FINISHABLE: Final[LiteralString] = """
     SELECT id FROM scan_job j
@@ -70,7 +70,7 @@ async def finish(conn: Connection, job_id: UUID) -> str | None:
     """
     if await conn.fetchval(_LOCK_UNFINISHED, job_id) is None:
         return None
-    row = await conn.fetchrow(_FINISH, job_id)
+    row = await conn.fetchrow(_FINISH, job_id, timeout=LONG_S)
     return None if row is None else str(row["status"])
 
 
@@ -87,4 +87,4 @@ _MISMATCHED: Final[LiteralString] = """
 
 async def mismatched(conn: Connection) -> int:
     """Jobs whose counts do not add up: finished ones by results, open ones by chunks. Must be 0."""
-    return int(await conn.fetchval(_MISMATCHED))
+    return int(await conn.fetchval(_MISMATCHED, timeout=LONG_S))

@@ -29,8 +29,11 @@ SERVER_SETTINGS: Final = {
     "tcp_keepalives_count": "3",
     "jit": "off",
 }
-#: Above statement_timeout: it ends only when the server or the way to it is gone.
-_COMMAND_TIMEOUT_S: Final = 20.0
+#: So long a single answer is waited for: only a server that is gone, frozen or out of reach takes
+#: it. What may take longer says so, and has statement_timeout as its limit.
+_COMMAND_TIMEOUT_S: Final = 6.0
+_RELEASE_TIMEOUT_S: Final = 1.0
+LONG_S: Final = 20.0
 _CONNECT_TIMEOUT_S: Final = 5.0
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 2.0
@@ -83,7 +86,7 @@ class Database:
         """
         with _in_our_words():
             if reserved:
-                async with self._pool.acquire(timeout=self._timeout_s) as conn:
+                async with self._lend() as conn:
                     yield conn
                 return
             try:
@@ -92,29 +95,49 @@ class Database:
             except TimeoutError:
                 raise Unavailable("no database connection became free in time") from None
             try:
-                async with self._pool.acquire(timeout=self._timeout_s) as conn:
+                async with self._lend() as conn:
                     yield conn
             finally:
                 self._unreserved.release()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncIterator[Connection]:
+        conn = await self._pool.acquire(timeout=self._timeout_s)
+        try:
+            yield conn
+        except (TimeoutError, asyncio.CancelledError):
+            # In the middle of a statement, maybe of a server that is frozen or behind a black
+            # hole: to ask it to cancel and wait for its answer would take as long again.
+            conn.terminate()
+            raise
+        finally:
+            await self._pool.release(conn, timeout=_RELEASE_TIMEOUT_S)
 
     async def transact(
         self,
         work: Callable[[Connection], Awaitable[T]],
         *,
         deadline_s: float = 5.0,
+        try_s: float | None = None,
         reserved: bool = False,
     ) -> T:
         """Run `work` in one transaction, and again while PostgreSQL's error allows hope.
 
         `work` must be safe to run after a COMMIT whose outcome is unknown: it looks before it
-        writes. Raises Unavailable after `deadline_s`.
+        writes. Each statement has its time limit, `try_s` is
+        one for a whole try. Raises Unavailable after `deadline_s`.
         """
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + deadline_s, _FIRST_PAUSE_S
         while True:
             try:
-                async with self.acquire(reserved=reserved) as conn, conn.transaction():
-                    return await work(conn)
+                with _in_our_words():
+                    async with (
+                        asyncio.timeout(try_s),
+                        self.acquire(reserved=reserved) as conn,
+                        _transaction(conn),
+                    ):
+                        return await work(conn)
             except Exhausted:
                 raise
             except Unavailable:
@@ -147,6 +170,22 @@ async def savepoint(conn: Connection) -> AsyncIterator[None]:
     with _in_our_words():
         async with conn.transaction():
             yield
+
+
+@asynccontextmanager
+async def _transaction(conn: Connection) -> AsyncIterator[None]:
+    """BEGIN and COMMIT; after a time-out no ROLLBACK is sent, the connection is given up anyway."""
+    transaction = conn.transaction()
+    await transaction.start()
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        raise
+    except BaseException:
+        if not conn.is_closed():
+            await transaction.rollback()
+        raise
+    await transaction.commit()
 
 
 _PING: Final[LiteralString] = "SELECT 1"

@@ -11,7 +11,8 @@ import msgspec
 
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
-from hunter.store.database import Connection
+from hunter.store.chunks import PAYLOAD_VERSION
+from hunter.store.database import LONG_S, Connection
 from hunter.store.pages import Page, read_cursor, write_cursor
 
 
@@ -37,6 +38,8 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    #: the job whose failures this one tries again
+    redrive_of: str | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -53,14 +56,14 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 
 _CREATE: Final[LiteralString] = """
-    INSERT INTO scan_job (id, lane, depth, caller) VALUES ($1, $2, $3, $4)
+    INSERT INTO scan_job (id, lane, depth, caller, payload_version) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (id) DO NOTHING
 """
 
 
 async def create(conn: Connection, job_id: UUID, *, lane: str, depth: Depth, caller: str) -> None:
     """A job in state receiving, which nobody sees yet."""
-    await conn.execute(_CREATE, job_id, lane, depth.value, caller)
+    await conn.execute(_CREATE, job_id, lane, depth.value, caller, PAYLOAD_VERSION)
 
 
 _TOUCH: Final[LiteralString] = """
@@ -129,7 +132,7 @@ _DROP_RECEIVING: Final[LiteralString] = (
 
 async def drop_receiving(conn: Connection, job_id: UUID) -> None:
     """Delete a job whose upload failed, with all that was stored of it."""
-    await conn.execute(_DROP_RECEIVING, job_id)
+    await conn.execute(_DROP_RECEIVING, job_id, timeout=LONG_S)
 
 
 _SWEEP_RECEIVING: Final[LiteralString] = """
@@ -144,7 +147,7 @@ _SWEEP_RECEIVING: Final[LiteralString] = """
 
 async def sweep_receiving(conn: Connection, untouched_s: float) -> int:
     """Delete jobs whose upload stood still for so long; how many."""
-    return len(await conn.fetch(_SWEEP_RECEIVING, untouched_s))
+    return len(await conn.fetch(_SWEEP_RECEIVING, untouched_s, timeout=LONG_S))
 
 
 _ADD_REJECTS: Final[LiteralString] = """
@@ -191,7 +194,7 @@ async def _require(conn: Connection, job_id: UUID) -> None:
 
 _COUNTS: Final[LiteralString] = """
     j.id, j.status, j.lane, j.depth, j.total, j.duplicates, j.rejected,
-    j.created_at, j.started_at, j.finished_at,
+    j.created_at, j.started_at, j.finished_at, j.redrive_of,
     j.n_ok + coalesce(c.n_ok, 0) AS n_ok,
     j.n_failed + j.n_dead + coalesce(c.n_failed, 0) AS n_failed,
     j.n_unknown + coalesce(c.n_unknown, 0) AS n_unknown
@@ -269,6 +272,7 @@ def _progress_from_row(row: Mapping[str, Any]) -> JobProgress:
         created_at=row["created_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
+        redrive_of=str(row["redrive_of"]) if row["redrive_of"] else None,
     )
 
 
@@ -306,7 +310,7 @@ async def cancel(conn: Connection, job_id: UUID) -> JobProgress:
     if state == "completed":
         raise Conflict("the job is already completed")
     if state != "cancelled":
-        await conn.fetch(_LOCK_OPEN_CHUNKS, job_id)
-        await conn.execute(_CANCEL_CHUNKS, job_id)
-        await conn.execute(_CANCEL_JOB, job_id)
+        await conn.fetch(_LOCK_OPEN_CHUNKS, job_id, timeout=LONG_S)
+        await conn.execute(_CANCEL_CHUNKS, job_id, timeout=LONG_S)
+        await conn.execute(_CANCEL_JOB, job_id, timeout=LONG_S)
     return await progress(conn, job_id)

@@ -80,8 +80,18 @@ _EXISTS: Final[LiteralString] = "SELECT id FROM scan_job WHERE id = $1 AND statu
 _PAGE: Final[LiteralString] = """
     SELECT r.domain, l.company_name, r.outcome, r.reason, r.scanned_at, r.judgement
     FROM (
-        SELECT * FROM scan_result
-        WHERE job_id = $1 AND ($2::text IS NULL OR domain > $2)
+        (
+            SELECT domain, outcome, reason, scanned_at, judgement FROM scan_result
+            WHERE job_id = $1 AND ($2::text IS NULL OR domain > $2)
+            ORDER BY domain LIMIT $3
+        )
+        UNION ALL
+        (   -- domains given up have no row of their own: a dead chunk is a single domain
+            SELECT domains[1] COLLATE "C" AS domain, 'failed', reason, done_at, NULL FROM scan_chunk
+            WHERE job_id = $1 AND state = 'dead'
+              AND ($2::text IS NULL OR domains[1] COLLATE "C" > $2)
+            ORDER BY domain LIMIT $3
+        )
         ORDER BY domain LIMIT $3
     ) r LEFT JOIN lead l USING (domain)
     ORDER BY r.domain
@@ -91,7 +101,7 @@ _PAGE: Final[LiteralString] = """
 async def results_page(
     conn: Connection, job_id: UUID, after: str | None = None, limit: int = 100
 ) -> Page[Result]:
-    """Results of a job by domain, as far as they are there. Raises NotFound."""
+    """Results of a job by domain, as far as they are there, given-up ones too. Raises NotFound."""
     if await conn.fetchval(_EXISTS, job_id) is None:
         raise NotFound(f"no scan job {job_id}")
     (domain,) = read_cursor("results", after, str)

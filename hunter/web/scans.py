@@ -15,7 +15,9 @@ from aiohttp import web
 from hunter.core.answers import Depth
 from hunter.core.errors import InvalidInput, LimitExceeded, NotFound, Unavailable
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
-from hunter.store import jobs, results
+from hunter.store import jobs, redrive, results
+from hunter.store.database import Connection
+from hunter.store.identifiers import uuid7
 from hunter.store.jobs import JobProgress, Reject
 from hunter.store.pages import Page
 from hunter.store.results import Result
@@ -231,6 +233,21 @@ async def cancel_job(request: web.Request) -> web.Response:
     job_id = id_in_path(request, "job_id")
     job: JobProgress = await request.app[DB].transact(lambda conn: jobs.cancel(conn, job_id))
     return render(job)
+
+
+async def redrive_job(request: web.Request) -> web.Response:
+    """POST /scan/bulk/{job_id}/redrive"""
+    job_id, new_id = id_in_path(request, "job_id"), uuid7()
+    chunk_size, caller = request.app[CONFIG].chunk_size, request[CALLER]
+
+    async def work(conn: Connection) -> JobProgress:
+        made = await redrive.redrive(
+            conn, job_id, new_id=new_id, caller=caller, chunk_size=chunk_size
+        )
+        return await jobs.progress(conn, made)
+
+    job = await request.app[DB].transact(work)
+    return render(job, status=202, headers=_located(job.job_id))
 
 
 async def job_rejects(request: web.Request) -> web.Response:

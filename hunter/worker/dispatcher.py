@@ -12,11 +12,12 @@ import structlog
 from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.ops.metrics import Metrics
-from hunter.queue.hints import Hints
-from hunter.store import chunks, completion, idempotency, ingests, jobs
+from hunter.queue.hints import Generation, Hints
+from hunter.store import chunks, completion, idempotency, ingests, jobs, judged, poison
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
+from hunter.store.poison import Verdict
 
 log = structlog.get_logger()
 
@@ -26,6 +27,8 @@ RECEIVING_IDLE_S: Final = 600.0
 _AUDIT_EVERY_S: Final = 10.0
 _SWEEP_EVERY_S: Final = 60.0
 _DEADLINE_S: Final = 3.0
+#: somebody waits: a hint that came to nothing is given again soon; one too many is harmless
+_INTERACTIVE_STALE_S: Final = 2.0
 
 
 class Dispatcher:
@@ -49,26 +52,55 @@ class Dispatcher:
 
     async def look(self) -> None:
         """Give hints for what is claimable and finish what is through."""
-        if await self._hints.was_wiped():
+        redis = await self._hints.generation()
+        if redis is Generation.WIPED:
             log.warning("Redis was wiped, hints are given again")
             await self._db.transact(chunks.forget_hints, deadline_s=_DEADLINE_S)
             await self._hints.set_generation()
-        for lane in LANES:
-            await self._dispatch(lane)
+        await self._condemn()
+        if redis is not Generation.AWAY:  # a mark without its hint would only make the chunk wait
+            for lane in LANES:
+                await self._dispatch(lane)
         await self._finish_jobs()
 
+    async def _condemn(self) -> None:
+        """Halve chunks that cost worker after worker; give up the single domains that did."""
+
+        async def work(conn: Connection) -> list[Verdict]:
+            verdicts = await poison.condemn(conn)
+            await judged.mark_failed(conn, sorted(v.domain for v in verdicts if v.domain))
+            return verdicts
+
+        for verdict in await self._db.transact(work, deadline_s=_DEADLINE_S):
+            if verdict.domain is None:
+                log.warning("chunk halved", chunk=verdict.chunk_id, parts=verdict.parts)
+            else:
+                log.error("domain given up", domain=verdict.domain, reason=verdict.reason)
+                await self._hints.announce(verdict.job_id)
+
     async def _dispatch(self, lane: str) -> None:
+        stale_s = (
+            min(self._stale_s, _INTERACTIVE_STALE_S) if lane == "interactive" else self._stale_s
+        )
+
         async def pick(conn: Connection) -> list[Hint]:
-            limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=self._stale_s)
+            limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=stale_s)
             if not limit:
                 return []
-            return await chunks.pick(conn, lane, limit=limit, stale_s=self._stale_s)
+            return await chunks.pick(conn, lane, limit=limit, stale_s=stale_s)
 
         picked = await self._db.transact(
             pick, deadline_s=_DEADLINE_S, reserved=lane == "interactive"
         )
-        if picked:
-            await self._hints.give(lane, [(hint.chunk_id, hint.number) for hint in picked])
+        if not picked:
+            return
+        pairs = [(hint.chunk_id, hint.number) for hint in picked]
+        if not await self._hints.give(lane, pairs):
+
+            async def unmark(conn: Connection) -> None:
+                await chunks.unmark(conn, [hint.chunk_id for hint in picked])
+
+            await self._db.transact(unmark, deadline_s=_DEADLINE_S)
 
     async def _finish_jobs(self) -> None:
         async with self._db.acquire() as conn:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import structlog
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
-from hunter.pipeline.scan import Scanner
+from hunter.pipeline.scan import CLAIM_DEADLINE_S, Scanner
 from hunter.store import chunks
 from hunter.store.database import Connection, Database
 
 log = structlog.get_logger()
+
+#: how long a drain waits for what was cancelled and for claims under way
+_LAST_CLAIMS_S: Final = 1.5
 
 
 class Heartbeat:
@@ -36,7 +40,7 @@ class Heartbeat:
 
     async def beat(self) -> None:
         """Extend every lease held and cancel work on those that are somebody else's now."""
-        held = dict(self._scanner.held)
+        held = dict(self._scanner.holding.held)
 
         async def work(conn: Connection) -> list[int]:
             await chunks.register(
@@ -45,36 +49,32 @@ class Heartbeat:
                 slots=self._config.worker_slots,
                 interactive_slots=self._config.interactive_slots,
             )
+            unknown = await chunks.return_unknown(
+                conn, self._scanner.worker_id, list(held), older_s=2 * CLAIM_DEADLINE_S
+            )
+            if unknown:
+                log.warning("leases returned whose claim was never answered", chunks=len(unknown))
             epochs = {chunk_id: each.epoch for chunk_id, each in held.items()}
             return await chunks.extend(conn, epochs, self._config.lease_s) if epochs else []
 
-        deadline_s = self._config.heartbeat_s
-        for chunk_id in await self._db.transact(work, deadline_s=deadline_s, reserved=True):
+        beat_s = self._config.heartbeat_s
+        lost = await self._db.transact(work, deadline_s=beat_s, try_s=beat_s, reserved=True)
+        for chunk_id in lost:
             log.warning("lease lost", chunk=chunk_id)
             held[chunk_id].work.cancel()
 
     async def drain(self, grace_s: float) -> None:
         """Let work under way finish within `grace_s`, then hand the other leases back."""
-        if works := [each.work for each in self._scanner.held.values()]:
-            await asyncio.wait(works, timeout=grace_s)
-        left = dict(self._scanner.held)
-        if left:
+        holding = self._scanner.holding
+        await holding.settle(grace_s)
+        holding.close()
+        if left := dict(holding.held):
             # first the lease, then the work: what commits in between is done, what does not is fenced
-            epochs = {chunk_id: each.epoch for chunk_id, each in left.items()}
-            await self._hand_back(epochs)
+            await holding.hand_back({chunk_id: each.epoch for chunk_id, each in left.items()})
             for each in left.values():
                 each.work.cancel()
-            await asyncio.wait([each.work for each in left.values()], timeout=5)
-
-    async def _hand_back(self, epochs: dict[int, int]) -> None:
-        async def work(conn: Connection) -> int:
-            return await chunks.give_back(conn, epochs)
-
-        try:
-            handed = await self._db.transact(work, deadline_s=5, reserved=True)
-            log.info("leases handed back", chunks=handed)
-        except Unavailable:
-            log.warning("leases left to run out", chunks=len(epochs))
+        # claims whose answer is still to come hand themselves back
+        await holding.settle(_LAST_CLAIMS_S)
 
     async def leave(self) -> None:
         """Take the process out of the fleet's count."""

@@ -114,7 +114,9 @@ class Lane:
         self._metrics.arq_tasks_total.inc({"task": LOOK})
         try:
             async with self._free:
-                if not self._stopping:
+                if self._stopping:
+                    await self._scanner.decline(chunk_id)
+                else:
                     await self._scanner.look_at(chunk_id, self._name)
         except Exception:
             self._metrics.arq_tasks_failed_total.inc({"task": LOOK})

@@ -12,7 +12,7 @@ import pytest
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, InvalidDomain, InvalidInput, LimitExceeded, NotFound
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
-from hunter.queue.hints import Hints
+from hunter.queue.hints import Hints, queue_name
 from hunter.store import jobs
 from hunter.store.database import Database
 
@@ -157,7 +157,7 @@ async def test_an_interactive_scan_is_hinted_at_once(db: Database, hints: Hints)
         row = await conn.fetchrow("SELECT id, hints, hinted_at FROM scan_chunk")
     assert row is not None
     assert (row["hints"], row["hinted_at"] is not None) == (1, True)
-    queued = await hints._redis.zrange("hunter:queue:interactive", 0, -1)
+    queued = await hints._redis.zrange(queue_name("interactive"), 0, -1)
     assert queued == [f"c{row['id']}-1".encode()]
     assert accepted.total == 1
 

@@ -9,20 +9,23 @@ from uuid import UUID
 
 import pytest
 
-from hunter.config import Config
+from hunter.config import Config, Secret
 from hunter.core.answers import Depth, Survey
 from hunter.core.errors import NotFound, Unavailable
 from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
+from hunter.local.proxy import Proxy
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Line, accept_scan
 from hunter.pipeline.scan import Scanner
+from hunter.pipeline.verdicts import Seen
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
 from hunter.resolver.tuning import Tuning
 from hunter.store import completion, jobs, leads, results
-from hunter.store.database import Connection, Database
+from hunter.store.chunks import Claim
+from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import Standing
 from hunter.store.results import Result
@@ -362,3 +365,39 @@ async def test_results_come_in_pages(db: Database, run: Run) -> None:
     listed = [result.domain for result in [*first.items, *rest.items]]
     assert listed == ["a.example", "b.example", "c.example"]
     assert rest.next_cursor is None
+
+
+async def test_a_commit_whose_answer_is_lost_is_found_done(
+    db: Database, run: Run, config: Config
+) -> None:
+    async with Proxy(str(config.database_url)) as proxy:
+        settings = dataclasses.replace(config, database_url=Secret(proxy.url))
+        async with open_database(settings) as over:
+
+            class Robbed(Scanner):
+                async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
+                    proxy.lose_answer(b"COMMIT;")
+                    await super().commit(claim, seen)
+
+            job_id = await run("a.example", "b.example", scanner=Robbed, over=over)
+
+    assert proxy.lost.is_set()
+    assert set(await _results(db, job_id)) == {"a.example", "b.example"}
+    assert await _value(db, "SELECT state = 'done' AND failures = 0 FROM scan_chunk")
+
+
+async def test_a_commit_that_never_arrived_is_run_again(
+    db: Database, run: Run, config: Config
+) -> None:
+    async with Proxy(str(config.database_url)) as proxy:
+        settings = dataclasses.replace(config, database_url=Secret(proxy.url))
+        async with open_database(settings) as over:
+
+            class Cut(Scanner):
+                async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
+                    proxy.cut()
+                    await super().commit(claim, seen)
+
+            job_id = await run("a.example", "b.example", scanner=Cut, over=over)
+
+    assert set(await _results(db, job_id)) == {"a.example", "b.example"}

@@ -45,13 +45,13 @@ async def test_a_chunk_with_a_silent_domain_gives_its_slot_away_and_is_committed
 
             assert await scanner.take_next("bulk")
 
-            held = list(scanner.held.values())
+            held = list(scanner.holding.held.values())
             assert len(held) == 1
             await asyncio.wait({held[0].work})
     async with db.acquire() as conn:
         progress = await jobs.progress(conn, UUID(accepted.job_id))
     assert (progress.succeeded, progress.unknown) == (19, 1)
-    assert scanner.held == {}
+    assert scanner.holding.held == {}
 
 
 async def test_a_slot_is_kept_while_enough_domains_wait_already(

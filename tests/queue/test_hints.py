@@ -11,7 +11,7 @@ import pytest
 
 from hunter.config import Config, Secret
 from hunter.core.errors import Unavailable
-from hunter.queue.hints import Hints, decode_job, encode_job, open_queue, queue_name
+from hunter.queue.hints import Generation, Hints, decode_job, encode_job, open_queue, queue_name
 from hunter.store.identifiers import uuid7
 
 
@@ -64,13 +64,13 @@ def test_jobs_are_json_whatever_is_in_them() -> None:
 
 
 async def test_a_wiped_redis_is_noticed_once(hints: Hints) -> None:
-    assert await hints.was_wiped()
+    assert await hints.generation() is Generation.WIPED
     await hints.set_generation()
-    assert not await hints.was_wiped()
+    assert await hints.generation() is Generation.SAME
 
     await hints._redis.flushall()
 
-    assert await hints.was_wiped()
+    assert await hints.generation() is Generation.WIPED
 
 
 async def test_news_wake_who_waits_for_that_job(hints: Hints) -> None:
@@ -103,7 +103,7 @@ async def test_a_thousand_who_wait_leave_connections_for_hints_and_pings(hints: 
 
 async def test_nothing_raises_while_redis_is_away_but_the_ping(dead_hints: Hints) -> None:
     assert not await dead_hints.give("bulk", [(7, 1)])
-    assert not await dead_hints.was_wiped()
+    assert await dead_hints.generation() is Generation.AWAY
     await dead_hints.set_generation()
     await dead_hints.announce(uuid7())
     async with dead_hints.listen(uuid7()) as news:

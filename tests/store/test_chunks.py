@@ -10,7 +10,7 @@ import pytest
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
 from hunter.store import chunks, completion, jobs
-from hunter.store.chunks import Claim
+from hunter.store.chunks import Claim, Fence
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 
@@ -104,8 +104,8 @@ async def test_a_lease_that_ran_out_is_taken_over_under_a_new_epoch(db: Database
         assert (theirs.epoch, theirs.was_lost) == (mine.epoch + 1, True)
         assert await conn.fetchval("SELECT losses FROM scan_chunk") == 1
         async with conn.transaction():
-            assert not await chunks.hold(conn, chunk_id, mine.epoch)
-            assert await chunks.hold(conn, chunk_id, theirs.epoch)
+            assert await chunks.fence(conn, chunk_id, mine.epoch) is Fence.LOST
+            assert await chunks.fence(conn, chunk_id, theirs.epoch) is Fence.HELD
 
 
 async def test_a_lease_lost_while_postgres_was_away_is_no_loss(db: Database) -> None:
@@ -139,7 +139,7 @@ async def test_a_heartbeat_passes_by_a_chunk_under_commit(db: Database) -> None:
         _, (chunk_id,) = await _job(conn, 1)
         claim = await _must_claim(conn, chunk_id)
         async with conn.transaction():
-            assert await chunks.hold(conn, chunk_id, claim.epoch)
+            assert await chunks.fence(conn, chunk_id, claim.epoch) is Fence.HELD
             async with db.acquire() as beating:
                 assert await chunks.extend(beating, {chunk_id: claim.epoch}, 20) == []
 
@@ -309,7 +309,7 @@ async def test_a_cancelled_job_writes_nothing_more(db: Database) -> None:
         async with conn.transaction():
             progress = await jobs.cancel(conn, job_id)
         async with conn.transaction():
-            assert not await chunks.hold(conn, leased, claim.epoch)
+            assert await chunks.fence(conn, leased, claim.epoch) is Fence.LOST
 
         assert (progress.status, progress.processed) == ("cancelled", 1)
         assert await _claim(conn, ready) is None
@@ -328,7 +328,7 @@ async def test_cancel_waits_for_a_commit_under_way_and_keeps_it(db: Database) ->
                 return await jobs.cancel(other, job_id)
 
         async with conn.transaction():
-            assert await chunks.hold(conn, chunk_id, claim.epoch)
+            assert await chunks.fence(conn, chunk_id, claim.epoch) is Fence.HELD
             cancelling = asyncio.create_task(cancel())
             await asyncio.sleep(0.1)
             await _record(conn, claim)

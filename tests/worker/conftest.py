@@ -187,15 +187,14 @@ async def start_worker(
     """Start workers as processes of their own, killed at the end."""
     started: list[WorkerProcess] = []
 
-    async def start(**changed: Any) -> WorkerProcess:
+    async def start(code: str = "", **changed: Any) -> WorkerProcess:
+        """`code` is run instead of `hunter work`, to plant a fault in the process."""
         config = dataclasses.replace(settings, **changed)
         environ = {f"HUNTER_{name.upper()}": str(getattr(config, name)) for name in _PASSED_ON}
         host, port = config.dns_servers[0]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "hunter",
-            "work",
+            *(("-c", code) if code else ("-m", "hunter", "work")),
             env={
                 k: v
                 for k, v in os.environ.items()

@@ -33,7 +33,7 @@ async def scanner(
             db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20
         )
         yield made
-        for held in list(made.held.values()):
+        for held in list(made.holding.held.values()):
             held.work.cancel()
 
 
@@ -48,12 +48,12 @@ async def looking(
         job_id = await case.submit(*names)
         chunk_id = await case.ask("SELECT id FROM scan_chunk WHERE job_id = $1", job_id)
         tasks.append(asyncio.create_task(scanner.look_at(chunk_id, "bulk")))
-        while chunk_id not in scanner.held:
+        while chunk_id not in scanner.holding.held:
             await asyncio.sleep(0.01)
         return job_id, tasks[-1]
 
     yield look
-    for held in list(scanner.held.values()):
+    for held in list(scanner.holding.held.values()):
         held.work.cancel()
     await asyncio.gather(*tasks)
 
@@ -79,7 +79,7 @@ async def test_work_on_a_lost_lease_is_cancelled(
     await Heartbeat(db, scanner, settings).beat()
 
     assert await task is True
-    assert scanner.held == {}
+    assert scanner.holding.held == {}
     assert await case.books(job_id) == (0, 0, 0)
 
 
@@ -94,7 +94,7 @@ async def test_a_drain_hands_back_what_does_not_fit_into_the_grace(
         row = await conn.fetchrow("SELECT state, losses, failures, hinted_at FROM scan_chunk")
     assert row is not None
     assert tuple(row) == ("ready", 0, 0, None)
-    assert scanner.held == {}
+    assert scanner.holding.held == {}
 
 
 async def test_a_drain_waits_for_what_fits(
@@ -105,6 +105,75 @@ async def test_a_drain_waits_for_what_fits(
     await Heartbeat(db, scanner, settings).drain(5)
 
     assert (await case.progress(job_id)).succeeded == 1
+
+
+async def test_a_claim_answered_after_the_drain_hands_itself_back(
+    case: Any, db: Database, scanner: Scanner, settings: Config
+) -> None:
+    await case.submit("a.slow.example")
+    chunk_id = await case.ask("SELECT id FROM scan_chunk")
+    async with db.acquire() as conn, conn.transaction():
+        # the claim waits for this lock until the drain is through with its leases
+        await conn.execute("SELECT FROM scan_chunk FOR UPDATE")
+        looking = asyncio.create_task(scanner.look_at(chunk_id, "bulk"))
+        await case.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+        draining = asyncio.create_task(Heartbeat(db, scanner, settings).drain(0.05))
+        while scanner.holding.takes:
+            await asyncio.sleep(0.01)
+    await draining
+
+    assert await looking is False
+    assert await case.ask("SELECT state = 'ready' AND losses = 0 AND epoch = 1 FROM scan_chunk")
+
+
+async def test_a_drained_worker_takes_nothing_more(
+    case: Any, db: Database, scanner: Scanner, settings: Config
+) -> None:
+    await case.submit("d1.example")
+    await Heartbeat(db, scanner, settings).drain(0.05)
+
+    assert await scanner.look_at(await case.ask("SELECT id FROM scan_chunk"), "bulk") is False
+    assert await scanner.take_next("bulk") is False
+
+
+async def test_a_lease_this_process_does_not_know_of_is_returned(
+    case: Any, db: Database, scanner: Scanner, settings: Config
+) -> None:
+    await case.submit("d1.example")
+    await case.ask(
+        "UPDATE scan_chunk SET state = 'leased', worker_id = $1, leased_at = now() - interval '1 hour',"
+        " lease_until = now() + interval '1 hour' RETURNING 1",
+        scanner.worker_id,
+    )
+
+    await Heartbeat(db, scanner, settings).beat()
+
+    assert await case.ask("SELECT state = 'ready' AND losses = 0 FROM scan_chunk")
+
+
+async def test_a_suspect_runs_with_nothing_beside_it(
+    case: Any, db: Database, scanner: Scanner, looking: Any
+) -> None:
+    _, beside = await looking("a.slow.example")
+    suspect = await case.submit("d2.example")
+    await case.submit("d3.example")
+    await case.ask("UPDATE scan_chunk SET losses = 3 WHERE job_id = $1 RETURNING 1", suspect)
+    chunk_id = await case.ask("SELECT id FROM scan_chunk WHERE job_id = $1", suspect)
+    third = await case.ask("SELECT max(id) FROM scan_chunk")
+
+    alone = asyncio.create_task(scanner.look_at(chunk_id, "bulk"))
+    while scanner.holding.takes:
+        await asyncio.sleep(0.01)
+
+    assert await scanner.look_at(third, "bulk") is False
+    assert (await case.progress(suspect)).processed == 0
+    for held in list(scanner.holding.held.values()):
+        if not held.alone:
+            held.work.cancel()
+    assert await beside is True
+    assert await alone is True
+    assert (await case.progress(suspect)).succeeded == 1
+    assert scanner.holding.takes
 
 
 async def test_without_postgres_a_drain_ends_and_the_leases_run_out(
@@ -119,5 +188,5 @@ async def test_without_postgres_a_drain_ends_and_the_leases_run_out(
         await heartbeat.leave()
 
         assert not beating.done()
-        assert scanner.held == {}
+        assert scanner.holding.held == {}
         beating.cancel()
