@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -76,6 +77,20 @@ class Api:
             if job.status in {"completed", "cancelled"}:
                 return job
             await asyncio.sleep(_POLL_S)
+
+    async def jobs(self) -> list[JobProgress]:
+        """The newest bulk jobs."""
+        page = await self._ask(Page[JobProgress], "GET", "/scan/bulk")
+        return page.items
+
+    async def job(self, job_id: str) -> JobProgress:
+        """How far a job is."""
+        return await self._ask(JobProgress, "GET", f"/scan/bulk/{quote(job_id, safe='')}")
+
+    async def act(self, job_id: str, action: str) -> JobProgress:
+        """Cancel or redrive a job; how that one, or the new one, is."""
+        path = f"/scan/bulk/{quote(job_id, safe='')}/{action}"
+        return await self._ask(JobProgress, "POST", path)
 
     async def best_leads(self, count: int) -> list[LeadItem]:
         """The leads to call first."""

@@ -69,7 +69,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         Kind("not-found", 404, "Not found", "There is no such path, lead, job or batch. `GET /` lists where things are."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path exists but not with this method. The `Allow` header lists those it has."),
         Kind("request-timeout", 408, "Request timeout", "The body came too slowly and the server gave up. Send it again over a better line, or in smaller parts."),
-        Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), or a job to be cancelled has ended."),
+        Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), a job to be cancelled has ended, or a job to be redriven has not, or has nothing that failed."),
         Kind("too-large", 413, "Too large", "The body or the number of names is over the limit. Send names as NDJSON or as text lines, which are read as they come, or split the list."),
         Kind("unsupported-media-type", 415, "Unsupported media type", "The content type is none that this path reads. The detail lists those it does."),
         Kind("expectation-failed", 417, "Expectation failed", "The `Expect` header asks for something this server does not know. Send `Expect: 100-continue` or leave the header out."),

@@ -85,6 +85,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/scan/bulk/{job_id}/results", scans.job_results, "Results: a page as JSON, or all as NDJSON or CSV", Page[ResultView], query=ResultsQuery),
     _route("GET", "/scan/bulk/{job_id}/rejects", scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
     _route("POST", "/scan/bulk/{job_id}/cancel", scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
+    _route("POST", "/scan/bulk/{job_id}/redrive", scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 
     _route("GET", "/leads", leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
     _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView),

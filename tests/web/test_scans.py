@@ -302,6 +302,28 @@ async def test_a_finished_job_cannot_be_cancelled(client: Client, database: Any)
     assert (await answer.json(content_type=None))["type"] == "/problems/conflict"
 
 
+async def test_what_failed_is_redriven_as_a_new_job(client: Client, database: Any) -> None:
+    body = await _accepted(await client.post(BULK, json={"domains": ["acme.com", "b.com"]}))
+    await database.execute(
+        "INSERT INTO scan_result (job_id, domain, outcome, reason, scanned_at) "
+        "VALUES ($1, 'acme.com', 'failed', 'bug', now())",
+        body["job_id"],
+    )
+    early = await client.post(f"{BULK}/{body['job_id']}/redrive")
+    await database.execute(
+        "UPDATE scan_job SET status = 'completed', n_ok = 1, n_failed = 1, finished_at = now()"
+    )
+
+    answer = await client.post(f"{BULK}/{body['job_id']}/redrive")
+    again = await client.post(f"{BULK}/{body['job_id']}/redrive")
+
+    job = await answer.json()
+    assert (early.status, answer.status) == (409, 202)
+    assert (job["total"], job["status"], job["redrive_of"]) == (1, "pending", body["job_id"])
+    assert answer.headers["Location"].endswith(job["job_id"])
+    assert (await again.json())["job_id"] == job["job_id"]
+
+
 async def test_refused_names_are_listed_page_by_page(client: Client) -> None:
     names = ["acme.com", *["com.tr"] * 5]
     body = await _accepted(await client.post(BULK, json={"domains": names}))
