@@ -137,6 +137,11 @@ class Config:
         "Most questions in flight per worker process; the engine finds its own window below it.",
         _whole(1, 30_000),
     )
+    dns_0x20: bool = _setting(
+        False,
+        "True: ask in random case, which answers must repeat; harder to forge, a little slower.",
+        _truth,
+    )
     #: read by hunter/resolver/variant.py, before there is a Config
     pure_python: bool = _setting(
         False, "True: run the DNS engine interpreted even where it was compiled.", _truth

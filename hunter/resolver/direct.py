@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 
 from hunter.core.answers import Answer, Outcome, RRType
+from hunter.resolver.records import read_name
+from hunter.resolver.replies import decode
 from hunter.resolver.wire import (
     AD,
     FORMERR,
@@ -20,10 +22,8 @@ from hunter.resolver.wire import (
     REFUSED,
     TC,
     TEMPLATES,
-    decode,
     encode_name,
     message,
-    read_name,
 )
 
 _OPT = 41
@@ -213,7 +213,7 @@ class _Question:
         rcode = header[1] & 15
         if rcode not in {0, 3}:
             return _FAILURES.get(rcode, Outcome.SERVFAIL), ()
-        found = decode(data, at, header, self._name.lower(), self._template, "")
+        found = decode(data, at, self._name.lower(), self._template, "")
         if isinstance(found, Answer):
             return found.outcome, found.records
         # an alias whose target was left out still says that the name exists

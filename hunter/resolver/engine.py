@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import struct
-from collections import deque
 from collections.abc import Awaitable, Sequence
+from typing import Final
 
 from hunter.config import Config
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.ops.metrics import Metrics
 from hunter.resolver.cache import Cache
+from hunter.resolver.clock import Clock
 from hunter.resolver.keeper import Keeper
+from hunter.resolver.outbox import Outbox
 from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
+from hunter.resolver.replies import MAX_CHAIN, Alias, decode
 from hunter.resolver.servers import Server, servers_of
 from hunter.resolver.shared import Sharing
-from hunter.resolver.sockets import Header
+from hunter.resolver.sockets import Receiver
 from hunter.resolver.tally import Tally
 from hunter.resolver.tuning import Tuning
-from hunter.resolver.wheel import Wheel
 from hunter.resolver.wire import (
     FORMERR,
-    MAX_CHAIN,
+    NOERROR,
     NOTAUTH,
     NOTIMP,
+    NXDOMAIN,
     REFUSED,
     TC,
     TEMPLATES,
-    Alias,
     NameEncoder,
-    decode,
     encode_name,
     message,
 )
 
-_DEADLINE_S = 15.0
+_DEADLINE_S: Final = 15.0
 #: RCODEs that are outcomes of their own; FORMERR without EDNS: the server cannot read the question
-_FAILURES = {
+_FAILURES: Final = {
     FORMERR: Outcome.NOTIMP,
     NOTIMP: Outcome.NOTIMP,
     REFUSED: Outcome.REFUSED,
     NOTAUTH: Outcome.REFUSED,
 }
-#: one in so many questions is timed, by its id
-_SAMPLE = 64
-_RANDOM = struct.Struct("!1024I")
+# looked up once, since they are compared for every answer
+_LAME: Final = Outcome.LAME
+_MALFORMED: Final = Outcome.MALFORMED
 
 
-class Engine:
+class Engine(Receiver):
     """Asks name servers. Made by `open_engine`; belongs to one event loop.
 
     Everything here runs in callbacks of the loop and never waits: a datagram comes in, is matched
@@ -58,6 +57,7 @@ class Engine:
 
     def __init__(self, config: Config, metrics: Metrics | None, tuning: Tuning) -> None:
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._tuning = tuning
         self._metrics = metrics
         addresses = servers_of(config)
@@ -67,24 +67,27 @@ class Engine:
             for number, address in enumerate(addresses)
         ]
         self._ports = [Ports(server, tuning, self, self._loop) for server in self._servers]
-        self._turn = 0
-        #: who waits for room: people; domains already begun; domains not begun. Finishing a domain
-        #: before beginning the next keeps its time short however long the queue is
-        self._interactive: deque[Query] = deque()
-        self._begun: deque[Query] = deque()
-        self._fresh: deque[Query] = deque()
-        self._random: list[int] = []
-        self._wheel = Wheel(tuning.tick_s)
-        self._timeouts = tuple(self._wheel.ticks(seconds) for seconds in tuning.timeouts_s)
+        self._clock = Clock(tuning.tick_s)
+        self._timeouts = tuple([self._clock.ticks(seconds) for seconds in tuning.timeouts_s])
+        self._tcp_ticks = self._clock.ticks(tuning.tcp_timeout_s)
         self._timer: asyncio.TimerHandle | None = None
-        self._keeper = Keeper(
-            self._ports, tuning, self._wheel, self._send_probe, self._rate_limited
-        )
-        self._encode = NameEncoder().encode
-        self.cache = Cache(tuning.cache_size)
-        self.sharing = Sharing(self.cache, self._enqueue, self._loop.time)
         self.tally = Tally()
-        #: answers that belong to no question of ours: late, forged or broken
+        self._outbox = Outbox(
+            self._ports,
+            self._clock,
+            self.tally,
+            self._now,
+            self._end,
+            self._broken,
+            config.dns_0x20,
+        )
+        self._keeper = Keeper(
+            self._ports, tuning, self._clock, self._send_probe, self._rate_limited
+        )
+        self._encoder = NameEncoder()
+        self.cache = Cache(tuning.cache_size)
+        self.sharing = Sharing(self.cache, self._enqueue, self._hasten, self._now)
+        #: messages that answer no question of ours: late, twice, forged or broken
         self.ignored = 0
         if metrics is not None:
             metrics.on_render(lambda: self._publish(metrics))
@@ -126,8 +129,8 @@ class Engine:
         batch = Batch(len(questions), budget or Budget(seconds=deadline_s), lane, future)
         # a bulk domain's clock starts with its first message, and then runs for all its calls;
         # with a shared question that message may be somebody else's
-        if lane is Lane.INTERACTIVE or batch.budget.due or shared:
-            self._start_clock(batch)
+        if batch.interactive or batch.budget.due or shared:
+            self._outbox.start_clock(batch)
         if shared:
             self.sharing.ask(batch, questions)
         else:
@@ -139,139 +142,33 @@ class Engine:
             batch.complete()
         return future
 
-    # ── from question to datagram ──
+    def pump(self) -> None:
+        """Send what there is room for."""
+        self._outbox.pump()
 
     def _enqueue(self, batch: Batch, index: int, name: str, rrtype: RRType) -> None:
         name = name.lower().rstrip(".") or "."
         template = TEMPLATES[rrtype]
         try:
-            question = self._encode(name) + template.tail
+            question = self._encoder.encode(name) + template.tail
         except ValueError:
-            batch.results[index] = Answer(name, rrtype, Outcome.MALFORMED)
+            batch.results[index] = Answer(name, rrtype, _MALFORMED)
             batch.left -= 1
             if not batch.left:
                 batch.complete()
             return
-        query = Query(batch, index, name, template, question)
-        query.packet = message(question, edns=True)
-        query.timeouts = self._timeouts
+        query = Query(batch, index, name, template, question, self._timeouts)
         batch.results[index] = query
-        self._queue_of(batch).append(query)
+        self._outbox.put(query, batch)
 
-    def _queue_of(self, batch: Batch) -> deque[Query]:
-        if batch.lane is Lane.INTERACTIVE:
-            return self._interactive
-        # without a future it is asked on behalf of others, who have begun
-        return self._begun if batch.budget.due or batch.future is None else self._fresh
-
-    def pump(self) -> None:
-        """Send what waits, as far as windows and rate limits allow; people first."""
-        now = self._wheel.now
-        for queue in (self._interactive, self._begun, self._fresh):
-            interactive = queue is self._interactive
-            while queue:
-                query = queue[0]
-                batch = query.batch
-                if batch is None or (batch.future is not None and batch.future.done()):
-                    queue.popleft()  # its time was up, or whoever asked has gone
-                    continue
-                server = self._server_for(query, interactive=interactive)
-                if server is None:
-                    if any(self._may_answer(query, each) for each in self._servers):
-                        break  # later, when there is room
-                    queue.popleft()
-                    self._end(query, query.worst or Outcome.UNREACHABLE)
-                    continue
-                queue.popleft()
-                budget = batch.budget
-                if budget.used >= budget.limit or 0 < budget.due <= now:
-                    self._end(query, Outcome.BUDGET)
-                elif not self._transmit(query, server, batch):
-                    queue.appendleft(query)
-                    return
-
-    @staticmethod
-    def _may_answer(query: Query, server: Server) -> bool:
-        return not server.is_open and not query.useless & server.bit
-
-    def _server_for(self, query: Query, *, interactive: bool) -> Server | None:
-        """The server of a retry, else the next one in turn that has room."""
-        chosen = query.server
-        if chosen is not None and not chosen.is_open:
-            # the room a retry needs is the one its last try has just left
-            return chosen if chosen.has_token() else None
-        count = len(self._servers)
-        for step in range(count):
-            server = self._servers[(self._turn + step) % count]
-            if self._may_answer(query, server) and server.has_room(interactive=interactive):
-                self._turn = (self._turn + step + 1) % count
-                return server
-        return None
-
-    def _transmit(self, query: Query, server: Server, batch: Batch) -> bool:
-        """Send one datagram; False when the socket's buffer is full."""
-        if not self._random:
-            # drawn in blocks: a system call for every id would cost more than the rest
-            self._random = list(_RANDOM.unpack(os.urandom(_RANDOM.size)))
-        number = self._random.pop()
-        ports = self._ports[server.number].udp
-        port = ports[(number >> 16) % len(ports)]
-        ident = number & 0xFFFF
-        while ident in port.pending:
-            ident = int.from_bytes(os.urandom(2), "big")
-        try:
-            port.send(ident.to_bytes(2, "big") + query.packet)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            # the kernel tells of an earlier datagram: nobody listens, and this one was not sent
-            lost = list(port.pending.values())
-            port.pending.clear()
-            self._fail(lost, tcp=False)
-            batch.budget.used += 1
-            server.lost(query.name)
-            self._try_again(query, server, Outcome.UNREACHABLE)
-            return True
-        port.sent += 1
-        query.ident = ident
-        query.pending = port.pending
-        query.due = self._wheel.watch(query, query.timeouts[query.tries])
-        self._sent(query, server, batch)
-        return True
-
-    def _sent(self, query: Query, server: Server, batch: Batch) -> None:
-        query.pending[query.ident] = query
-        query.server = server
-        query.sent_at = self._loop.time() if not query.ident % _SAMPLE else 0.0
-        self.tally.sent += 1
-        server.inflight += 1
-        if server.qps:
-            server.tokens -= 1
-        batch.budget.used += 1
-        if not batch.due:
-            self._start_clock(batch)
-
-    def _transmit_tcp(self, query: Query, server: Server, batch: Batch) -> None:
-        """The same question over TCP (RFC 7766), right after a truncated answer."""
-        budget = batch.budget
-        if budget.used >= budget.limit:
-            self._end(query, Outcome.BUDGET)
-            return
-        self.tally.over_tcp += 1
-        link = self._ports[server.number].tcp
-        ident = int.from_bytes(os.urandom(2), "big")
-        while ident in link.pending:
-            ident = int.from_bytes(os.urandom(2), "big")
-        query.ident = ident
-        query.pending = link.pending
-        query.due = self._wheel.watch(query, self._wheel.ticks(self._tuning.tcp_timeout_s))
-        self._sent(query, server, batch)
-        link.used_at = self._wheel.now
-        link.send(ident.to_bytes(2, "big") + query.packet)
+    def _hasten(self, batch: Batch) -> None:
+        for waiting in batch.results:
+            if isinstance(waiting, Query) and not batch.interactive:
+                self._outbox.hasten(waiting, batch)
 
     # ── from datagram to answer ──
 
-    def accept(self, query: Query, data: bytes, at: int, header: Header) -> None:
+    def accept(self, query: Query, data: bytes, at: int, flags: int) -> None:
         """An answer that matches an open question; `at` is the offset behind its question."""
         server = query.server
         query.due = 0
@@ -281,29 +178,43 @@ class Engine:
         server.answers += 1
         server.silent = 0
         if query.sent_at and self._metrics is not None:
-            took = self._loop.time() - query.sent_at
+            took = self._now() - query.sent_at
             self._metrics.hunter_dns_query_duration_seconds.observe({}, took)
-        flags = header[1]
-        # NOERROR or NXDOMAIN, and not truncated
-        if flags & 0x020C == 0 and flags & 3 in (0, 3):
-            name = query.name if query.chase is None else query.asked_name
-            found = decode(data, at, header, name, query.template, server.text)
-            if type(found) is Answer:
-                outcome = found.outcome
-                if outcome is Outcome.LAME or outcome is Outcome.MALFORMED:
-                    self._useless(query, server, outcome)
-                else:
-                    self._settle(query, found if query.chase is None else query.joined(found))
-            else:
-                self._follow(query, server, found)  # type: ignore[arg-type]  # decode gives one or the other
+        if server.case_lost and query.mixed:
+            server.case_lost = 0
+        rcode = flags & 15
+        if flags & TC or rcode not in (NOERROR, NXDOMAIN):
+            self._answered_badly(query, server, flags)
             return
-        self._answered_badly(query, server, flags)
+        if query.no_edns > 0 and query.no_edns & server.bit and server.edns:
+            server.refused_edns(self._now())
+        name = query.name if query.chase is None else query.asked_name
+        found = decode(data, at, name, query.template, server.text)
+        if isinstance(found, Alias):
+            self._follow(query, server, found)
+            return
+        outcome = found.outcome
+        if outcome is _LAME or outcome is _MALFORMED:
+            self._useless(query, server, outcome)
+        else:
+            self._settle(query, found if query.chase is None else query.joined(found))
+
+    def ignore(self, query: Query | None, data: bytes) -> None:
+        """A message that answers nothing of ours, or our question in other case."""
+        self.ignored += 1
+        if query is None or query.server is None:
+            return
+        question = query.question
+        if data[12 : 12 + len(question)].lower() == question.lower():
+            # should the wait for the true answer be in vain, the next try does without
+            query.mixed = False
+            query.server.lost_case(self._now())
 
     def _settle(self, query: Query, answer: Answer) -> None:
         batch = query.batch
         if batch is None:
             return
-        query.batch = None  # the wheel may hold this object for seconds yet
+        query.batch = None  # a queue may hold this object for a while yet
         self.tally.count(query.template, answer.outcome)
         batch.results[query.index] = answer
         batch.left -= 1
@@ -319,22 +230,24 @@ class Engine:
             return
         if flags & TC:
             if self._is_tcp(query, server):
-                self._useless(query, server, Outcome.MALFORMED)  # there is nothing after TCP
+                self._useless(query, server, _MALFORMED)  # there is nothing after TCP
             else:
-                self._transmit_tcp(query, server, batch)
+                self._outbox.transmit_tcp(query, server, batch, self._tcp_ticks)
             return
         rcode = flags & 15
-        if query.edns and rcode in (FORMERR, NOTIMP):
+        if rcode in (FORMERR, NOTIMP) and server.edns and not query.no_edns & server.bit:
             # a server older than RFC 6891; the same question without OPT
             self.tally.without_edns += 1
-            query.edns = False
-            query.packet = message(query.question, edns=False)
-            self._requeue(query)
+            query.no_edns |= server.bit
+            self._outbox.put_back(query, batch)
             return
         self._useless(query, server, _FAILURES.get(rcode, Outcome.SERVFAIL))
 
     def _follow(self, query: Query, server: Server, alias: Alias) -> None:
         """Ask for the end of a CNAME chain that the server left to us."""
+        batch = query.batch
+        if batch is None:
+            return
         before = query.chase
         chain = alias.chain if before is None else before.chain + alias.chain
         if len(chain) > MAX_CHAIN or query.name in chain or len(set(chain)) < len(chain):
@@ -348,9 +261,9 @@ class Engine:
             alias.authenticated and (before is None or before.authenticated),
         )
         query.question = encode_name(chain[-1]) + query.template.tail
-        query.packet = message(query.question, edns=query.edns)
+        query.packet = message(query.question, edns=True)
         query.server = server
-        self._requeue(query)
+        self._outbox.put_back(query, batch)
 
     # ── when a try fails ──
 
@@ -362,21 +275,17 @@ class Engine:
     def _try_again(self, query: Query, server: Server, outcome: Outcome) -> None:
         query.failed(outcome)
         query.tries += 1
-        if query.tries < len(query.timeouts):
+        batch = query.batch
+        if batch is not None and query.tries < len(query.timeouts):
             count = len(self._servers)
             for step in range(1, count + 1):
                 other = self._servers[(server.number + step) % count]
                 if not other.is_open and not query.useless & other.bit:
                     self.tally.retried += 1
                     query.server = other
-                    self._requeue(query)
+                    self._outbox.put_back(query, batch)
                     return
         self._end(query, query.worst or outcome)
-
-    def _requeue(self, query: Query) -> None:
-        batch = query.batch
-        if batch is not None:
-            self._queue_of(batch).appendleft(query)
 
     def _is_tcp(self, query: Query, server: Server) -> bool:
         return query.pending is self._ports[server.number].tcp.pending
@@ -396,6 +305,12 @@ class Engine:
                 if not tcp:
                     server.lost(query.name)
                 self._try_again(query, server, Outcome.UNREACHABLE)
+
+    def _broken(self, query: Query, server: Server, lost: list[Query]) -> None:
+        """A datagram could not be sent, and others on the same socket were not delivered."""
+        self._fail(lost, tcp=False)
+        server.lost(query.name)
+        self._try_again(query, server, Outcome.UNREACHABLE)
 
     def _timed_out(self, query: Query) -> None:
         server = query.server
@@ -427,13 +342,6 @@ class Engine:
         query.pending.pop(query.ident, None)
         server.inflight -= 1
 
-    def _start_clock(self, batch: Batch) -> None:
-        budget = batch.budget
-        if not budget.due:
-            budget.due = self._wheel.now + self._wheel.ticks(budget.seconds)
-        batch.due = budget.due
-        self._wheel.limit(batch)
-
     def _expire(self, batch: Batch) -> None:
         """The domain's time is up: what has no answer yet has none."""
         for index, waiting in enumerate(batch.results):
@@ -459,7 +367,7 @@ class Engine:
         """Close everything; whoever still waits is told UNREACHABLE."""
         if self._timer is not None:
             self._timer.cancel()
-        waiting = [*self._interactive, *self._begun, *self._fresh]
+        waiting = self._outbox.waiting()
         for ports in self._ports:
             waiting += ports.close()
             ports.server.is_open = True  # whoever still asks is told UNREACHABLE as well
@@ -468,17 +376,21 @@ class Engine:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(self._tuning.tick_s, self._tick)
-        late, expired = self._wheel.advance()
-        for query in late:
-            if query.due:  # an expiring batch may have taken it back
-                self._timed_out(query)
-        for batch in expired:
+        self._clock.now += 1
+        now = self._clock.now
+        for ports in self._ports:
+            for query in ports.overdue(now):
+                if query.due:  # one that fails may have taken others along
+                    self._timed_out(query)
+        outbox = self._outbox
+        outbox.running = [batch for batch in outbox.running if batch.left]
+        for batch in [batch for batch in outbox.running if batch.due <= now]:
             self._expire(batch)
         self._keeper.tick()
         self.pump()
 
     def _send_probe(self, query: Query, server: Server, batch: Batch) -> None:
-        if not self._transmit(query, server, batch):
+        if not self._outbox.transmit(query, server, batch):
             self._end(query, Outcome.UNREACHABLE)
 
     def _rate_limited(self, seconds: float) -> None:

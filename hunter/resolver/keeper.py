@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from hunter.core.answers import Answer, Outcome, RRType
+from hunter.resolver.clock import Clock
 from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
 from hunter.resolver.servers import Server
 from hunter.resolver.tuning import Tuning
-from hunter.resolver.wheel import Wheel
 from hunter.resolver.wire import TEMPLATES, encode_name, message
 
 
@@ -36,18 +36,18 @@ class Keeper:
         self,
         ports: list[Ports],
         tuning: Tuning,
-        wheel: Wheel,
+        clock: Clock,
         send: Callable[[Query, Server, Batch], None],
         waited: Callable[[float], None],
     ) -> None:
         self._ports = ports
         self._tuning = tuning
-        self._wheel = wheel
+        self._clock = clock
         self._send = send
         #: told the seconds for which a rate limit has held questions back
         self._waited = waited
-        self._clock = asyncio.get_running_loop().time
-        self._then = self._clock()
+        self._now = asyncio.get_running_loop().time
+        self._then = self._now()
 
     def start(self) -> None:
         """Open the first ports."""
@@ -55,8 +55,8 @@ class Keeper:
             self._open(ports)
 
     def tick(self) -> None:
-        """One step of the wheel has passed."""
-        now = self._clock()
+        """One tick has passed."""
+        now = self._now()
         passed, self._then = now - self._then, now
         for ports in self._ports:
             server = ports.server
@@ -65,8 +65,9 @@ class Keeper:
                 server.starved = False
             server.refill(passed)
             server.grow(now)
+            server.forgive(now)
             if (
-                ports.tcp.idle_ticks(self._wheel.now)
+                ports.tcp.idle_ticks(self._clock.now)
                 > self._tuning.tcp_idle_s / self._tuning.tick_s
             ):
                 ports.tcp.close()
@@ -76,7 +77,7 @@ class Keeper:
                 if now >= server.reopen_at and self._open(ports):
                     self._probe(server)
                 continue
-            ports.renew(self._wheel.now)
+            ports.renew(self._clock.now)
             self._open(ports)
             # the first probe, when the window has become the limit, tells what is normal
             grown = server.window > self._tuning.first_window and not server.base_rtt
@@ -84,17 +85,17 @@ class Keeper:
                 self._probe(server)
 
     def _open(self, ports: Ports) -> bool:
-        if ports.open(self._wheel.now):
+        if ports.open(self._clock.now):
             return True
-        ports.server.unreachable(self._clock(), self._tuning.reopen_s)
+        ports.server.unreachable(self._now(), self._tuning.reopen_s)
         return False
 
     def _probe(self, server: Server) -> None:
         """Ask for the root's NS: every resolver knows it, and no domain is to blame for its loss."""
-        started = self._clock()
+        started = self._now()
 
         def done(answer: Answer) -> None:
-            now = self._clock()
+            now = self._now()
             lost = answer.outcome is Outcome.TIMEOUT or answer.outcome is Outcome.UNREACHABLE
             server.probed(None if lost else now - started, now, self._tuning.reopen_s)
 
@@ -102,9 +103,9 @@ class Keeper:
         probe = _Probe(done)
         template = TEMPLATES[RRType.NS]
         question = encode_name(".") + template.tail
-        query = Query(probe, 0, ".", template, question)
-        query.edns = False
+        timeout = self._clock.ticks(self._tuning.timeouts_s[0])
+        query = Query(probe, 0, ".", template, question, (timeout,))
+        query.no_edns = -1  # for all servers: what an old one cannot read must not fail the probe
         query.packet = message(question, edns=False)
-        query.timeouts = (self._wheel.ticks(self._tuning.timeouts_s[0]),)
         probe.results[0] = query
         self._send(query, server, probe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Final
 
 from hunter.resolver.questions import Query
 from hunter.resolver.servers import Server
@@ -11,7 +12,7 @@ from hunter.resolver.sockets import Receiver, TcpLink, UdpPort
 from hunter.resolver.tuning import Tuning
 
 #: questions in flight per socket: 16 sockets at 10,000 in flight overran their buffers by 1 %
-_PER_SOCKET = 128
+_PER_SOCKET: Final = 128
 
 
 class Ports:
@@ -51,6 +52,15 @@ class Ports:
         for port in [port for port in self._leaving if not port.pending]:
             self._leaving.remove(port)
             port.close()
+
+    def overdue(self, tick: int) -> list[Query]:
+        """Questions whose try is over; what is in flight is little enough to look through."""
+        late = [query for query in self.tcp.pending.values() if query.due <= tick]
+        for port in self.udp:
+            late += [query for query in port.pending.values() if query.due <= tick]
+        for port in self._leaving:
+            late += [query for query in port.pending.values() if query.due <= tick]
+        return late
 
     def close(self) -> list[Query]:
         """Close everything; gives the questions still open."""

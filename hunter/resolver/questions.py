@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hunter.core.answers import Answer, Outcome, RRType
-from hunter.resolver.wire import MAX_CHAIN, Alias, Template
+from hunter.resolver.replies import MAX_CHAIN, Alias
+from hunter.resolver.wire import Template, message
 
 if TYPE_CHECKING:
     from hunter.resolver.servers import Server
@@ -43,7 +44,7 @@ class Budget:
 class Batch:
     """Questions asked together; one future for all of them."""
 
-    __slots__ = ("budget", "due", "future", "lane", "left", "results")
+    __slots__ = ("budget", "due", "future", "interactive", "left", "results")
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Batch:
         future: asyncio.Future[list[Answer]] | None,
     ) -> None:
         self.budget = budget
-        self.lane = lane
+        self.interactive = lane is Lane.INTERACTIVE
         self.future = future
         self.left = size
         self.due = 0
@@ -65,6 +66,10 @@ class Batch:
         if self.future is not None and not self.future.done():
             self.future.set_result(self.results)  # type: ignore[arg-type]  # all are answers now
 
+    def is_abandoned(self) -> bool:
+        """True when nobody waits any more: time was up, or whoever asked has gone."""
+        return self.future is not None and self.future.done()
+
 
 class Query:
     """One question on its way to an answer. Slots, not a coroutine: a scan makes millions."""
@@ -73,10 +78,11 @@ class Query:
         "batch",
         "chase",
         "due",
-        "edns",
         "ident",
         "index",
+        "mixed",
         "name",
+        "no_edns",
         "packet",
         "pending",
         "question",
@@ -89,30 +95,39 @@ class Query:
         "worst",
     )
 
-    #: the message without its id, and the ticks to wait for each try; set by who makes the query
-    packet: bytes
-    timeouts: tuple[int, ...]
-    #: set when sent: id, the table it stands in, and, for some, the time
-    ident: int
-    pending: dict[int, Query]
-    sent_at: float
-
-    def __init__(
-        self, batch: Batch, index: int, name: str, template: Template, question: bytes
+    def __init__(  # noqa: PLR0917  # made once per question: keywords cost
+        self,
+        batch: Batch,
+        index: int,
+        name: str,
+        template: Template,
+        question: bytes,
+        timeouts: tuple[int, ...],
     ) -> None:
         self.batch: Batch | None = batch
         self.index = index
         self.name = name
         self.template = template
+        #: the question as sent last; its answer repeats it byte for byte
         self.question = question
+        #: the message without its id
+        self.packet = message(question, edns=True)
+        #: ticks to wait for each try
+        self.timeouts = timeouts
         self.tries = 0
-        self.edns = True
         #: tick at which the try now under way is over; 0 when none is
         self.due = 0
+        #: id of that try, the table it stands in, and, for some, the time
+        self.ident = 0
+        self.pending = _NOWHERE
+        self.sent_at = 0.0
         #: where to send it; None leaves the choice to the engine
         self.server: Server | None = None
-        #: bits of the servers that have answered with something useless
+        #: bits of the servers that have answered with something useless, or refused EDNS
         self.useless = 0
+        self.no_edns = 0
+        #: False once an answer has come back in other case than the question
+        self.mixed = True
         #: how the tries so far failed
         self.worst: Outcome | None = None
         #: what is known when a CNAME is followed by asking again
@@ -139,8 +154,8 @@ class Query:
         """The answer at the end of a chase, told as the answer to the first question."""
         if self.chase is None:
             return last
-        before, ttl, authenticated = self.chase
-        chain = before + last.chain
+        before = self.chase
+        chain = before.chain + last.chain
         if len(chain) > MAX_CHAIN:
             return self.answer(Outcome.CNAME_LOOP)
         return Answer(
@@ -149,10 +164,12 @@ class Query:
             last.outcome,
             last.records,
             chain,
-            min(ttl, last.ttl),
-            authenticated and last.authenticated,
+            min(before.ttl, last.ttl),
+            before.authenticated and last.authenticated,
             last.server,
         )
 
 
-_NOBODY = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.BUDGET})
+_NOBODY: Final = frozenset({Outcome.TIMEOUT, Outcome.UNREACHABLE, Outcome.BUDGET})
+#: before the first try
+_NOWHERE: Final[dict[int, Query]] = {}

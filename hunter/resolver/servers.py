@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from hunter.config import Config, parse_server
 
-RESOLV_CONF = Path("/etc/resolv.conf")
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
 #: resolv.conf(5): libc reads no more than three, and asks this machine when there is none
-_RESOLV_MAX = 3
-_FALLBACK = (("127.0.0.1", 53),)
+_RESOLV_MAX: Final = 3
+_FALLBACK: Final = (("127.0.0.1", 53),)
 #: seconds between two looks at the rate; long against round trips
-_GROWTH_S = 0.25
+_GROWTH_S: Final = 0.25
 #: a larger window must bring so much more answers a second
-_WORTH_IT = 1.1
+_WORTH_IT: Final = 1.1
 #: seconds for which a window that was not worth growing is left alone
-_CONTENT_S = 5.0
+_CONTENT_S: Final = 5.0
 
 
 def servers_of(config: Config, resolv_conf: Path = RESOLV_CONF) -> tuple[tuple[str, int], ...]:
@@ -42,6 +43,12 @@ def servers_in(resolv_conf: Path) -> tuple[tuple[str, int], ...]:
     return tuple(found[:_RESOLV_MAX])
 
 
+#: seconds for which a server is spared what it does not understand
+_ODD_S: Final = 900.0
+#: answers in other case, one after the other, that make it the server's habit
+_CASE_LOST: Final = 3
+
+
 class Server:
     """What the engine knows about one name server. No I/O: the engine tells it what happened.
 
@@ -63,11 +70,15 @@ class Server:
         "bit",
         "bulk_window",
         "cap",
+        "case_lost",
+        "edns",
         "inflight",
         "is_open",
+        "keeps_case",
         "limited",
         "lost_names",
         "number",
+        "odd_until",
         "openings",
         "probing",
         "qps",
@@ -120,6 +131,12 @@ class Server:
         self.openings = 0
         self.reopen_at = 0.0
         self.reopen_after_s = 0.0
+        #: False for a while after it has refused EDNS (RFC 6891 section 6.2.2), or has not given
+        #: back the case of questions several times in a row
+        self.edns = True
+        self.keeps_case = True
+        self.case_lost = 0
+        self.odd_until = 0.0
         self.window = self.bulk_window = 0
         self.resize(min(window, cap))
 
@@ -141,6 +158,25 @@ class Server:
             return True
         self.starved = True
         return False
+
+    def refused_edns(self, now: float) -> None:
+        """It has answered a question without EDNS after refusing the same one with it."""
+        self.edns = False
+        self.odd_until = now + _ODD_S
+
+    def lost_case(self, now: float) -> None:
+        """An answer's question differs from ours in case alone: a forgery, or its habit."""
+        self.case_lost += 1
+        if self.case_lost >= _CASE_LOST:
+            self.keeps_case = False
+            self.odd_until = now + _ODD_S
+
+    def forgive(self, now: float) -> None:
+        """Try again what it could not do long ago: it may have been replaced."""
+        if self.odd_until and now >= self.odd_until:
+            self.edns = self.keeps_case = True
+            self.case_lost = 0
+            self.odd_until = 0.0
 
     def refill(self, seconds: float) -> None:
         """Give the token bucket what the passed time earned."""

@@ -33,10 +33,12 @@ class Sharing:
         self,
         cache: Cache,
         enqueue: Callable[[Batch, int, str, RRType], None],
+        hasten: Callable[[Batch], None],
         clock: Callable[[], float],
     ) -> None:
         self._cache = cache
         self._enqueue = enqueue
+        self._hasten = hasten
         self._clock = clock
         self._flights: dict[Question, _Flight] = {}
         #: questions that joined one already under way
@@ -56,8 +58,11 @@ class Sharing:
             if flight is not None:
                 self.joined += 1
                 flight.waiters.append((batch, index))
+                if batch.interactive and not flight.interactive:
+                    self._hasten(flight)  # a person must not wait behind a job
                 continue
-            flight = self._flights[key] = _Flight(key, batch.lane, self._landed)
+            lane = Lane.INTERACTIVE if batch.interactive else Lane.BULK
+            flight = self._flights[key] = _Flight(key, lane, self._landed)
             flight.waiters.append((batch, index))
             self._enqueue(flight, 0, *key)
 

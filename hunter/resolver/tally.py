@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hunter.core.answers import Outcome
 from hunter.ops.metrics import Metrics
 from hunter.resolver.cache import Cache
 from hunter.resolver.servers import Server
 from hunter.resolver.wire import TEMPLATES, Template
+
+# looked up once, since they are compared for every answer
+_FOUND: Final = Outcome.FOUND
+_NODATA: Final = Outcome.NODATA
+_NXDOMAIN: Final = Outcome.NXDOMAIN
 
 
 class Tally:
@@ -33,11 +40,11 @@ class Tally:
 
     def count(self, template: Template, outcome: Outcome) -> None:
         """One question has ended."""
-        if outcome is Outcome.FOUND:
+        if outcome is _FOUND:
             self.found[template.number] += 1
-        elif outcome is Outcome.NODATA:
+        elif outcome is _NODATA:
             self.nodata[template.number] += 1
-        elif outcome is Outcome.NXDOMAIN:
+        elif outcome is _NXDOMAIN:
             self.nxdomain[template.number] += 1
         else:
             key = (template.number, outcome)

@@ -12,7 +12,7 @@ class Tuning:
     #: seconds to wait for each try (design: 1, 2, 3)
     timeouts_s: tuple[float, ...] = (1.0, 2.0, 3.0)
     tcp_timeout_s: float = 3.0
-    #: the timer wheel's step
+    #: length of a tick
     tick_s: float = 0.05
     #: questions in flight per server before the engine has learned anything
     first_window: int = 512

@@ -19,15 +19,18 @@ STAMP = FOLDER / "source.sha256"
 #: the modules on the way of every packet, and what they call
 MODULES = (
     "cache",
+    "clock",
     "engine",
     "keeper",
+    "outbox",
     "ports",
     "questions",
+    "records",
+    "replies",
     "servers",
     "shared",
     "sockets",
     "tally",
-    "wheel",
     "wire",
 )
 #: compiled modules rely on the constants and types of these, too

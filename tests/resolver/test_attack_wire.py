@@ -15,7 +15,8 @@ from hunter.core.answers import Answer, Outcome, RRType
 from hunter.local.nameserver import NameServer, Packet
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Budget
-from hunter.resolver.wire import HEADER, TEMPLATES, Alias, decode, encode_name
+from hunter.resolver.replies import Alias, decode
+from hunter.resolver.wire import TEMPLATES, encode_name
 
 Opener = Callable[..., Awaitable[Engine]]
 
@@ -47,8 +48,7 @@ def answer_of(
 
 
 def read(message: bytes, rrtype: RRType = RRType.MX) -> Answer | Alias:
-    header = HEADER.unpack_from(message)
-    return decode(message, FIRST, header, NAME, TEMPLATES[rrtype], "")
+    return decode(message, FIRST, NAME, TEMPLATES[rrtype], "")
 
 
 # ── cut ──

@@ -304,7 +304,7 @@ async def test_ids_and_ports_differ_between_questions(
 
     ids = {packet.data[:2] for packet in name_server.packets}
     ports = {packet.source[1] for packet in name_server.packets}
-    assert len(ids) >= 60
+    assert len(ids) >= 57  # of the 60 a domain may send; two may be alike by chance
     assert len(ports) == 4  # as many as this engine's sockets
 
 

@@ -15,17 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Outcome, RRType
-from hunter.resolver.wire import (
-    HEADER,
-    TEMPLATES,
-    Alias,
-    NameEncoder,
-    decode,
-    encode_name,
-    message,
-    read_name,
-    text_of,
-)
+from hunter.resolver.records import read_name, text_of
+from hunter.resolver.replies import Alias, decode
+from hunter.resolver.wire import TEMPLATES, NameEncoder, encode_name, message
 
 SOA = "example.com. 900 IN SOA ns1.example.com. host.example.com. 1 2 3 4 60"
 
@@ -52,7 +44,7 @@ def ask(rdata: list[str], rrtype: str, name: str = "example.com.", ttl: int = 30
 def read(wire: bytes, name: str, rrtype: RRType) -> Answer | Alias:
     text = name.rstrip(".").lower()
     at = 12 + len(encode_name(text)) + 4
-    return decode(wire, at, HEADER.unpack_from(wire), text, TEMPLATES[rrtype], "192.0.2.1:53")
+    return decode(wire, at, text, TEMPLATES[rrtype], "192.0.2.1:53")
 
 
 def plain(name: dns.name.Name) -> str:
@@ -415,7 +407,7 @@ def test_a_name_made_too_long_by_pointers_is_refused() -> None:
 @settings(max_examples=300)
 @given(st.binary(min_size=12, max_size=200), st.sampled_from(list(RRType)))
 def test_random_bytes_never_raise(wire: bytes, rrtype: RRType) -> None:
-    found = decode(wire, 12, HEADER.unpack_from(wire), "a.example", TEMPLATES[rrtype], "x")
+    found = decode(wire, 12, "a.example", TEMPLATES[rrtype], "x")
 
     assert isinstance(found, Answer | Alias)
 
@@ -443,9 +435,7 @@ def test_a_mutated_answer_never_raises_and_never_hangs(data: st.DataObject, rrty
         wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(uint8)
     cut = data.draw(st.integers(12, len(wire)))
 
-    found = decode(
-        bytes(wire[:cut]), 29, HEADER.unpack_from(wire), "example.com", TEMPLATES[rrtype], "x"
-    )
+    found = decode(bytes(wire[:cut]), 29, "example.com", TEMPLATES[rrtype], "x")
 
     assert isinstance(found, Answer | Alias)
     if isinstance(found, Answer):
