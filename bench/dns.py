@@ -42,28 +42,58 @@ def show(title: str, rows: list[Row]) -> None:
 
 
 def measure(tables: set[int], questions: int, *, quick: bool) -> list[Table]:
-    """The tables wanted, in their order; table 4 is the memory over many questions."""
+    """The tables wanted, in their order, and the memory over so many questions unless it is 0."""
     found: list[Table] = []
-    with name_server() as server:
-        client, theirs = cores()
-        print(f"client on core {client}, {server.title} on core {theirs}")
-        if 1 in tables:
-            rows = first_table(server, show, quick=quick)
-            rows += dns_report.ratios(rows)
-            found.append(Table(f"On loopback ({server.title})", rows))
-        if questions:
-            print("  memory over many questions", flush=True)
-            found.append(Table(f"Memory over {questions:,} questions", soak(server, questions)))
-        if 2 in tables:
-            rows = second_table(server, show, quick=quick)
-            rows += dns_report.ratios(rows)
-            title = "Behind a network: 20 ± 5 ms each way, 0.5 % of the questions lost"
-            found.append(Table(title, rows))
+    if questions or tables & {1, 2}:
+        with name_server() as server:
+            client, theirs = cores()
+            print(f"client on core {client}, {server.title} on core {theirs}")
+            if 1 in tables:
+                rows = first_table(server, show, quick=quick)
+                rows += dns_report.ratios(rows)
+                found.append(Table("loopback", f"On loopback ({server.title})", rows))
+            if questions:
+                print("  memory over many questions", flush=True)
+                rows = soak(server, questions)
+                found.append(Table("memory", f"Memory over {questions:,} questions", rows))
+            if 2 in tables:
+                rows = second_table(server, show, quick=quick)
+                rows += dns_report.ratios(rows)
+                title = "Behind a network: 20 ± 5 ms each way, 0.5 % of the questions lost"
+                found.append(Table("network", title, rows))
     if 3 in tables:
         rows = dns_recursion.third_table(show, 1_500 if quick else 10_000)
         title = "Through unbound (unbound and three name servers share the server's core)"
-        found += [Table(title, rows)] if rows else []
+        found += [Table("unbound", title, rows)] if rows else []
     return found
+
+
+def report(tables: list[Table], *, markdown: bool) -> bool:
+    """Print and keep everything; True when no answer was wrong or lost."""
+    rows_of = {table.name: table.rows for table in tables}
+    figures = dns_report.wanted(
+        rows_of.get("loopback", []), rows_of.get("network", []), rows_of.get("memory", [])
+    )
+    for table in tables:
+        print(dns_report.as_markdown(table) if markdown else dns_report.as_text(table))
+    print((dns_report.wanted_as_markdown if markdown else dns_report.wanted_as_text)(figures))
+    rows = [row for table in tables for row in table.rows]
+    asked = [Row("wanted", f.text, f.value, f.unit) for f in figures if f.value is not None]
+    print(f"\nwritten: {write_results('dns', [*rows, *asked])}")
+    return not any(row.value for row in rows if row.metric in {"lost", "wrong"})
+
+
+def _tables(text: str) -> set[int]:
+    numbers = {int(each) for each in text.split(",") if each}
+    if not numbers <= {1, 2, 3}:
+        raise ValueError
+    return numbers
+
+
+def _questions(text: str) -> int:
+    if int(text) < 0:
+        raise ValueError
+    return int(text)
 
 
 def main() -> int:
@@ -73,30 +103,20 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="fewer questions: under a minute")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
-    parser.add_argument("--tables", default="1,2,3", help="which of the three (default: all)")
+    parser.add_argument(
+        "--tables", type=_tables, default={1, 2, 3}, help="which of the three, as in 1,3"
+    )
     parser.add_argument(
         "--soak",
-        type=int,
-        help=f"questions to watch the memory over (default {_SOAK:,}; quick: none)",
+        type=_questions,
+        help=f"questions to watch the memory over (default {_SOAK:,}, with --quick none)",
     )
     args = parser.parse_args()
     if not is_built():
         print("the engine is not compiled (python -m hunter.local.compile): interpreted rows only")
     questions = args.soak if args.soak is not None else 0 if args.quick else _SOAK
-    wanted_tables = {int(each) for each in args.tables.split(",")}
-    tables = measure(wanted_tables, questions, quick=args.quick)
-    by_title = {table.title.split(" ")[0]: table.rows for table in tables}
-    figures = dns_report.wanted(
-        by_title.get("On", []), by_title.get("Behind", []), by_title.get("Memory", [])
-    )
-    for table in tables:
-        print(dns_report.as_markdown(table) if args.markdown else dns_report.as_text(table))
-    told = dns_report.wanted_as_markdown if args.markdown else dns_report.wanted_as_text
-    print(told(figures))
-    rows = [row for table in tables for row in table.rows]
-    asked = [Row("wanted", f.text, f.value, f.unit) for f in figures if f.value is not None]
-    print(f"\nwritten: {write_results('dns', [*rows, *asked])}")
-    return int(any(row.value for row in rows if row.metric in {"lost", "wrong"}))
+    tables = measure(args.tables, questions, quick=args.quick)
+    return 0 if report(tables, markdown=args.markdown) else 1
 
 
 if __name__ == "__main__":

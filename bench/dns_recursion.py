@@ -15,8 +15,6 @@ if __name__ == "__main__":
 import contextlib
 import fcntl
 import json
-import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -61,28 +59,39 @@ server:
 
 def third_table(show: Show, domains: int = 10_000) -> list[Row]:
     """Run this file in a network namespace; no rows, and a line that says why, where that fails."""
-    command = [shutil.which("unshare") or "", "--net"]
-    if os.geteuid():
-        command[1:1] = ["--user", "--map-root-user"]
     with tempfile.NamedTemporaryFile("r", suffix=".json") as results:
-        again = [sys.executable, __file__, results.name, str(domains)]
         try:
-            process = subprocess.run(
-                [*command, *again], check=False, stderr=subprocess.PIPE, text=True
-            )
-        except OSError as error:
-            print(f"no table through unbound: unshare: {error.strerror}")
-            return []
-        if process.returncode:
-            why = process.stderr.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
-            print(f"no table through unbound: {why[0]}")
+            command = [*_namespace(), sys.executable, __file__, results.name, str(domains)]
+            _checked(command)
+        except NotAvailable as why:
+            print(f"no table through unbound: {why}")
             return []
         rows = [Row(**row) for row in json.loads(results.read())]
     for title in dict.fromkeys(row.row for row in rows):
-        found = [row for row in rows if row.row == title]
-        if any(row.metric == "questions" for row in found):
-            show(title, found)
+        show(title, [row for row in rows if row.row == title])
     return rows
+
+
+def _namespace() -> list[str]:
+    """The words that start a command in a network namespace: as root, or as anybody."""
+    path = program("unshare")
+    if path is None:
+        raise NotAvailable("unshare is not installed")
+    plain, mapped = [path, "--net"], [path, "--user", "--map-root-user", "--net"]
+    try:
+        _checked([*plain, "true"])
+    except NotAvailable:
+        # root in a container may not, and nobody else may
+        _checked([*mapped, "true"])
+        return mapped
+    return plain
+
+
+def _checked(command: list[str]) -> None:
+    process = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+    if process.returncode:
+        told = process.stderr.strip().splitlines()
+        raise NotAvailable(told[-1] if told else f"exit status {process.returncode}")
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ COLUMNS = (
     ("wrong", "wrong", 0),
     ("peak MiB", "peak memory", 0),
     ("CPU us/question", "processor time per question", 1),
+    ("client busy %", "client busy", 0),
     ("server busy %", "server busy", 0),
     ("× aiodns", "ratio to aiodns", 2),
     ("× massdns", "ratio to massdns", 2),
@@ -29,8 +30,9 @@ _WIDTH = 44
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the report."""
+    """One table of the report; `name` is what the wanted figures know it by."""
 
+    name: str
     title: str
     rows: list[Row]
 

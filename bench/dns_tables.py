@@ -52,7 +52,10 @@ def child(wish: dict[str, Any], *, interpreted: bool = False) -> Any:
 def once(server: Server, run: Run, *, interpreted: bool = False) -> Found:
     """One measurement against a server."""
     wish = {"run": asdict(run), "port": server.port, "server": server.pid}
-    return Found(**child(wish, interpreted=interpreted))
+    found = Found(**child(wish, interpreted=interpreted))
+    if found.compiled and interpreted:
+        raise RuntimeError("the row of the interpreted engine ran compiled")
+    return found
 
 
 def rows_of(title: str, found: Found) -> list[Row]:
@@ -63,6 +66,7 @@ def rows_of(title: str, found: Found) -> list[Row]:
         Row(title, "processor time per question", found.cpu_s / found.asked * 1e6, "us"),
         Row(title, "lost", found.lost, "questions"),
         Row(title, "wrong", found.wrong, "questions"),
+        Row(title, "client busy", found.cpu_s / found.seconds * 100, "%"),
         Row(title, "server busy", found.server_cpu_s / found.seconds * 100, "%"),
     ]
     if found.p50_ms:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -191,6 +193,17 @@ def test_the_tables_have_the_rows_that_were_asked_for() -> None:
     assert "Hunter, window fixed at 500" in second
 
 
+@pytest.mark.parametrize("words", [["--tables", "1,4"], ["--tables", "all"], ["--soak", "-1"]])
+def test_a_wrong_option_is_told_in_one_line(words: list[str]) -> None:
+    script = Path(dns_recursion.__file__).with_name("dns.py")
+    process = subprocess.run(
+        [sys.executable, str(script), *words], capture_output=True, text=True, check=False
+    )
+
+    assert process.returncode == 2
+    assert process.stderr.splitlines()[-1].startswith(f"dns.py: error: argument {words[0]}: ")
+
+
 def rate(title: str, value: float) -> list[Row]:
     return [
         Row(title, "questions", value, "1/s"),
@@ -230,7 +243,7 @@ def test_wanted_figures_are_met_or_not() -> None:
 
 def test_a_table_is_told_as_text_and_as_markdown() -> None:
     rows = [*rate("Hunter (network)", 20_000), Row("Hunter", "memory after 1", 40.25, "MiB")]
-    table = dns_report.Table("Behind a network", rows)
+    table = dns_report.Table("network", "Behind a network", rows)
 
     text, markdown = dns_report.as_text(table), dns_report.as_markdown(table)
 
