@@ -52,6 +52,7 @@ parked.example TXT "v=spf1 -all"
 UNDETECTABLE = {"nxdomain", "hijack"}
 NUMBERS = {
     "cut": "40",
+    "burst": "20",
     "delay": "60",
     "delay-first": "400",
     "drop-first": "2",
