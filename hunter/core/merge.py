@@ -19,10 +19,19 @@ def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
     `stale_since`, or keeps the earlier one it has. Answers that `previous` had and this scan did
     not ask for (another depth, other selectors) are inherited too. A domain that is gone
     (NXDOMAIN without a CNAME, RFC 8020) inherits nothing.
+
+    Who does not know the MX asks for selectors that the known one would not have brought up. When
+    nobody answers those either, they are left out: not to know more must not make us know less.
     """
     if previous is None or previous.domain != current.domain or _is_gone(current):
         return current
     answers = dict(current.answers)
+    if _knows_mx(previous) and not _knows_mx(current):
+        answers = {
+            question: answer
+            for question, answer in answers.items()
+            if answer.outcome.is_known or question in previous.answers
+        }
     for question, old in previous.answers.items():
         new = answers.get(question)
         if new is not None and new.outcome.is_known:
@@ -40,6 +49,11 @@ def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
 def _is_gone(survey: Survey) -> bool:
     mx = survey.get(RRType.MX)
     return mx is not None and mx.outcome is Outcome.NXDOMAIN and not mx.chain
+
+
+def _knows_mx(survey: Survey) -> bool:
+    mx = survey.get(RRType.MX)
+    return mx is not None and mx.outcome.is_known
 
 
 def _age(since: str, until: str) -> int:

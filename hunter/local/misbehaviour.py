@@ -53,6 +53,7 @@ BEHAVIOURS = {
     "cut": "cut=BYTES: sends no more than the first bytes of the answer",
     "pointer-loop": "answers with a compression pointer to itself",
     "mangle-case": "turns the case of the letters in the question around",
+    "lower-case": "turns the letters of the question to lower case",
     "contradict": "says NXDOMAIN beside the records of the answer",
     "hijack": "gives names that do not exist an address of its own",
     "duplicate": "answers twice",
@@ -91,7 +92,7 @@ STORM: tuple[dict[str, str], ...] = (
                 "drop-edns",
             ),
             *("truncate", "lame", "upward-referral", "broken", "pointer-loop", "mangle-case"),
-            *("duplicate", "empty-question", "no-chase"),
+            *("duplicate", "empty-question", "no-chase", "lower-case"),
         )
     ),
     *({"cut": str(size)} for size in (0, 3, 11, 12, 20, 30, 45, 60)),
@@ -229,6 +230,8 @@ def crooked(
     question = asked.question
     if "mangle-case" in words:
         question = question[:-4].swapcase() + question[-4:]
+    if "lower-case" in words:
+        question = question[:-4].lower() + question[-4:]
     whole = data[:2] + head + question + tail
     return whole[: int(words["cut"])] if "cut" in words and not tcp else whole
 

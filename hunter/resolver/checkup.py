@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 import statistics
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,9 +45,9 @@ async def examine(
     timeout_s: float = _TIMEOUT_S,
     within_s: float = MAX_SECONDS,
 ) -> Report:
-    """Check all servers at once; nobody else is asked.
+    """Check all servers at once: at most 39 questions and 10 seconds each, nobody else is asked.
 
-    `known_names` must exist there and have A and MX records; the first is asked about most.
+    `known_names` must exist on the servers and have A and MX records; the first is asked about most.
     `timeout_s` is the wait for each reply, `within_s` the time for a server.
     """
     exams = [_Exam(address, known_names, timeout_s) for address in servers]
@@ -68,8 +69,6 @@ class _Exam:
         self._known = dict.fromkeys(known_names, Reply(outcome=Outcome.TIMEOUT))
         self._typed = dict.fromkeys(_TYPES, Reply(outcome=Outcome.TIMEOUT))
         self._first = known_names[0]
-        #: what it answers at once
-        self._sure = (".", RRType.NS)
         self._address = address
         self._asker = Asker(address, limit=MAX_QUESTIONS, timeout_s=timeout_s)
         self._findings: dict[Check, Finding] = {}
@@ -134,15 +133,11 @@ class _Exam:
     # ── one check each ──
 
     async def _reach(self) -> None:
-        # the root as the engine probes; localhost, which a resolver cut off from the internet still
-        # knows (RFC 6761 section 6.3). Without EDNS, as the oldest server understands
-        reply = Reply(outcome=Outcome.TIMEOUT)
-        for question in ((".", RRType.NS), ("localhost", RRType.A), (".", RRType.NS)):
-            reply = await self._asker.ask(*question, tries=1, edns=False)
-            if reply.came:
-                self._sure = question
-                self._note(Check.REACHABLE, Level.OK, "answers over UDP")
-                return
+        # without EDNS: as the engine probes, and as the oldest server understands
+        reply = await self._asker.ask(".", RRType.NS, tries=3, edns=False)
+        if reply.came:
+            self._note(Check.REACHABLE, Level.OK, "answers over UDP")
+            return
         silent = "no answer over UDP, asked three times"
         self._note(
             Check.REACHABLE,
@@ -155,7 +150,7 @@ class _Exam:
     async def _take_edns(self) -> None:
         reply = await self._asker.ask(self._first, RRType.MX, edns=True)
         if not reply.came:
-            plain = await self._asker.ask(self._first, RRType.MX, tries=1, edns=False)
+            plain = await self._asker.ask(self._first, RRType.MX, edns=False)
             self._asker.edns = False
             if plain.came:
                 self._note(
@@ -182,7 +177,7 @@ class _Exam:
         replies = await asyncio.gather(*(self._asker.ask(name, RRType.A) for name in names))
         self._known.update(zip(names, replies, strict=True))
         self._judge_recursion(replies)
-        said = {name: reply.denial for name, reply in self._known.items()}
+        said = {name: _false_word(reply) for name, reply in self._known.items()}
         false = [f"{word} for {name}" for name, word in said.items() if word]
         right = sum(reply.outcome is Outcome.FOUND for reply in replies)
         if false:
@@ -241,7 +236,7 @@ class _Exam:
             self._note(
                 Check.RECORD_TYPES, Level.OK, f"passes on A, {', '.join(t.value for t in _TYPES)}"
             )
-        elif len(failed) < len(_TYPES):  # all of them: then it is not about types
+        else:
             self._note(
                 Check.RECORD_TYPES,
                 Level.FAULT,
@@ -287,7 +282,7 @@ class _Exam:
             )
 
     async def _speak_tcp(self) -> None:
-        reply = await self._asker.ask_tcp(*self._sure)
+        reply = await self._asker.ask_tcp(".", RRType.NS)
         if reply.came:
             self._note(Check.TCP, Level.OK, "answers over TCP")
             return
@@ -351,7 +346,7 @@ class _Exam:
     async def _pace(self) -> None:
         lost = 0
         for _ in range(_PACED):
-            reply = await self._asker.ask(*self._sure, tries=1)
+            reply = await self._asker.ask(".", RRType.NS, tries=1)
             lost += not reply.came
             if reply.came:
                 self._took.append(reply.rtt_s * 1000)
@@ -375,7 +370,7 @@ class _Exam:
     async def _burst(self) -> None:
         if not self._took:
             return
-        replies = await self._asker.ask_at_once(*self._sure, _BURST)
+        replies = await self._asker.ask_at_once(".", RRType.NS, _BURST)
         # a limiter drops, refuses, or sends TC to make the asker prove its address over TCP
         kept = sum(r.came and r.outcome.is_known and not r.truncated for r in replies)
         if kept == _BURST:
@@ -387,3 +382,19 @@ class _Exam:
             f"answers {kept} of {_BURST} questions at once: it limits the rate",
             "set HUNTER_DNS_MAX_QPS to what it allows, or " + _NEAR,
         )
+
+
+# ── what replies say ──
+
+
+def _false_word(reply: Reply) -> str:
+    """What a name that exists was said to be; empty when nothing false was said."""
+    if reply.outcome.is_absent:
+        return reply.outcome.value.upper()
+    for record in reply.records:
+        try:
+            if not ipaddress.ip_address(record).is_global:
+                return record
+        except ValueError:
+            continue  # the name of an alias
+    return ""

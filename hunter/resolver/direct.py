@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import struct
 import time
@@ -64,21 +63,6 @@ class Reply:
     def is_useful(self) -> bool:
         """True when the reply says yes or no, or that TCP will."""
         return self.outcome.is_known or self.truncated
-
-    @property
-    def denial(self) -> str:
-        """Where the name asked about exists, what was said instead: an outcome, an address that is
-        nobody's, or nothing when there is no denial.
-        """
-        if self.outcome.is_absent:
-            return self.outcome.value.upper()
-        for record in self.records:
-            try:
-                if not ipaddress.ip_address(record).is_global:
-                    return record
-            except ValueError:
-                continue  # the name of an alias
-        return ""
 
     @property
     def truncated(self) -> bool:

@@ -102,3 +102,16 @@ def test_merging_twice_changes_nothing_more(before: Outcome, now: Outcome) -> No
     old, new = survey(mx(before)), survey(mx(now))
     once = merge(old, new, FIRST)
     assert merge(old, once, FIRST) == once
+
+
+def test_what_was_asked_only_because_the_mx_was_not_known_takes_nothing_away() -> None:
+    selector = Answer(f"selector1._domainkey.{DOMAIN}", RRType.TXT, Outcome.TIMEOUT)
+    before = survey(mx(Outcome.FOUND, "1 aspmx.l.google.com"))
+
+    silent = merge(before, survey(mx(Outcome.TIMEOUT), selector, txt(Outcome.TIMEOUT)), FIRST)
+    asked_for = merge(before, survey(mx(Outcome.FOUND, "5 mx.contoso.com"), selector), FIRST)
+    first = merge(survey(mx(Outcome.TIMEOUT)), survey(mx(Outcome.TIMEOUT), selector), FIRST)
+
+    assert [*silent.answers] == [f"{DOMAIN} MX"]
+    assert selector.question in asked_for.answers
+    assert selector.question in first.answers

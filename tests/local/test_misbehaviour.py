@@ -103,6 +103,16 @@ async def test_the_case_of_the_question_is_mangled() -> None:
     assert message[12 : len(WIRE)] == b"\7EXAMPLE\3COM\0\0\x0f\0\1"
 
 
+async def test_the_question_comes_back_in_lower_case() -> None:
+    async with NameServer(ZONE + ";! . lower-case") as server, asker(server) as sock:
+        await asyncio.get_running_loop().sock_sendto(
+            sock, WIRE.replace(b"example", b"eXaMpLe"), server.address
+        )
+        messages = [(await heard(sock))[0] for _ in range(2)]
+
+    assert {message[12 : len(WIRE)] for message in messages} == {WIRE[12:]}
+
+
 async def test_an_answer_contradicts_itself() -> None:
     async with NameServer(ZONE + ";! . contradict") as server, asker(server) as sock:
         message = dns.message.from_wire((await heard(sock))[0])

@@ -9,11 +9,12 @@ import dns.message
 import dns.rrset
 import pytest
 
-from hunter.core.answers import Answer, Outcome, RRType
+from hunter.core.answers import Answer, Depth, Outcome, RRType
 from hunter.local.nameserver import NameServer, Packet
 from hunter.resolver.engine import Engine
 
 Opener = Callable[..., Awaitable[Engine]]
+Lies = Callable[..., Awaitable[list[str]]]
 
 ZONE = """
 example.com 300 SOA ns1.example.com host.example.com 1 2 3 4 60
@@ -31,7 +32,8 @@ async def one(engine: Engine, name: str = "example.com", rrtype: RRType = RRType
 def mx(packet: Packet, host: str) -> bytes:
     """An answer to this packet that names a mail host."""
     response = dns.message.make_response(dns.message.from_wire(packet.data))
-    response.answer.append(dns.rrset.from_text("example.com.", 300, "IN", "MX", f"10 {host}."))
+    owner = response.question[0].name
+    response.answer.append(dns.rrset.from_text(owner, 300, "IN", "MX", f"10 {host}."))
     return response.to_wire()
 
 
@@ -90,6 +92,54 @@ async def test_a_question_that_comes_back_in_another_case_is_not_ours(
 
     assert answer.outcome is Outcome.TIMEOUT
     assert engine.ignored == 3
+
+
+async def test_questions_go_out_in_mixed_case_when_told_to(open_quick: Opener) -> None:
+    zone = "a-long-name-of-many-letters.example.com MX 10 mx.example.com"
+    async with NameServer(zone) as server:
+        engine = await open_quick(server, dns_0x20=True)
+        answers = [await one(engine, "a-long-name-of-many-letters.example.com") for _ in range(8)]
+        asked = {packet.data[12:53] for packet in server.packets}
+
+    assert {(answer.name, answer.records) for answer in answers} == {
+        ("a-long-name-of-many-letters.example.com", TRUE)
+    }
+    assert len(asked) == 8
+    assert len({name.lower() for name in asked}) == 1
+
+
+async def test_who_knows_id_and_port_and_not_the_case_is_ignored(open_quick: Opener) -> None:
+    def script(packet: Packet, _times: int) -> list[bytes]:
+        forged = mx(packet, "evil.example")
+        end = forged.index(b"\0", 12)
+        forged = forged[:12] + forged[12:end].lower() + forged[end:]
+        return [forged, mx(packet, "mx.example.com")]
+
+    name = "a-long-name-of-many-letters.example.com"
+    async with NameServer(f"{name} A 192.0.2.1", script=script) as server:
+        engine = await open_quick(server, dns_0x20=True)
+        answer = await one(engine, name)
+
+    assert answer.records == TRUE
+    assert engine.ignored == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "known"), [("lower-case", True), ("mangle-case", False), ("ad", True)]
+)
+async def test_a_server_that_does_not_keep_the_case_never_makes_a_false_statement(
+    open_quick: Opener, lies: Lies, word: str, known: bool
+) -> None:
+    zone = ZONE + "_dmarc.example.com TXT x\nwww.example.com CNAME example.com\n"
+    async with NameServer(zone + f";! . {word}") as server:
+        engine = await open_quick(server, dns_0x20=True)
+        answer = await one(engine)
+
+        # a habit is got used to, by asking in lower case; where even that comes back changed
+        # nobody can be believed
+        assert answer.outcome.is_known is known
+        assert [await lies(zone, engine, "example.com", depth) for depth in Depth] == [[], []]
+    assert (engine.ignored > 0) is (word != "ad")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,6 @@ parked.example TXT "v=spf1 -all"
 UNDETECTABLE = {"nxdomain", "hijack"}
 NUMBERS = {
     "cut": "40",
-    "burst": "20",
     "delay": "60",
     "delay-first": "400",
     "drop-first": "2",
@@ -63,7 +62,7 @@ NUMBERS = {
 
 
 def _directive(word: str) -> str:
-    value = f"={NUMBERS[word]}" if word in NUMBERS else ""
+    value = f"={NUMBERS.get(word, '2')}" if f"{word}=" in BEHAVIOURS[word] else ""
     udp = "truncate " if word.startswith("tcp-") else ""
     return f"\n;! . {udp}{word}{value}"
 

@@ -72,9 +72,9 @@ def said_of(answer: Answer) -> tuple[object, ...]:
     return answer.outcome, answer.records, answer.chain
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("seed", "mixed_case"), [(1, False), (2, False), (3, True)])
 async def test_in_a_storm_every_answer_is_right_or_unknown(
-    open_quick: Opener, faults: list[Any], seed: int
+    open_quick: Opener, faults: list[Any], seed: int, mixed_case: bool
 ) -> None:
     zone = _zone()
     truth = await truth_of(zone, open_quick)
@@ -82,7 +82,7 @@ async def test_in_a_storm_every_answer_is_right_or_unknown(
         NameServer(f"{zone}\n;! . storm=60", seed=seed, record=False) as first,
         NameServer(f"{zone}\n;! . storm=90", seed=seed + 100, record=False) as second,
     ):
-        engine = await open_quick(first, second, tuning=STORMY)
+        engine = await open_quick(first, second, tuning=STORMY, dns_0x20=mixed_case)
         batches = await asyncio.gather(
             *(
                 engine.ask(

@@ -21,7 +21,7 @@ from hunter.local.servers import free_port
 from hunter.local.zones import Company, generate, zone_text
 from hunter.resolver.checkup import examine
 from hunter.resolver.engine import Engine
-from hunter.resolver.findings import Check, Level, Verdict
+from hunter.resolver.findings import Level, Verdict
 from hunter.resolver.questions import Budget
 from hunter.resolver.survey import survey
 from hunter.resolver.tuning import Tuning
@@ -175,19 +175,6 @@ async def test_the_checkup_finds_nothing_wrong_with_it(
 
     assert [each for each in report.servers[0].checks if each.level is not Level.OK] == []
     assert report.verdict is Verdict.FINE
-
-
-async def test_the_checkup_sees_that_unbound_itself_is_cut_off(tmp_path: Path) -> None:
-    async with (
-        NameServer(";! . timeout") as silent,
-        unbound(tmp_path, silent.address) as resolver,
-    ):
-        report = await examine([resolver], timeout_s=0.3)
-
-    levels = {each.check: each.level for each in report.servers[0].checks}
-    assert levels[Check.REACHABLE] is Level.OK
-    assert levels[Check.RECURSION] is Level.FAULT
-    assert report.verdict is Verdict.BLIND
 
 
 async def test_thousands_of_questions_at_once_are_all_answered(
