@@ -40,6 +40,11 @@ def test_without_the_switch_there_is_no_trace_of_it() -> None:
     assert not [each for each in render(SECRET) if "unbound" in str(each)]
 
 
+def test_the_values_of_a_release_from_before_it_existed_still_render() -> None:
+    # helm upgrade --reuse-values leaves out what the old chart did not know
+    assert render(SECRET | {"unbound": None}) == render(SECRET)
+
+
 def test_every_worker_pod_has_one_and_no_other_pod() -> None:
     manifests = render(UNBOUND)
 

@@ -172,8 +172,8 @@ CROOKED = {
     "more answers than there are": answer_of(mx(b"\2mx\0"), counts=(2, 0, 0)),
     "65535 answers": answer_of(mx(b"\2mx\0"), counts=(65535, 0, 0)),
     "more authorities than there are": answer_of(counts=(0, 1, 0)),
-    "more additionals than there are": answer_of(counts=(0, 0, 1)),
-    "an NXDOMAIN with more additionals than there are": answer_of(flags=0x8183, counts=(0, 0, 2)),
+    "more additional records than there are": answer_of(counts=(0, 0, 1)),
+    "an NXDOMAIN with more additional records than there are": answer_of(flags=0x8183, counts=(0, 0, 2)),
     "an NXDOMAIN with an OPT longer than the message": answer_of(
         rr(b"\0", 41, b"", length=9), flags=0x8183, counts=(0, 0, 1)
     ),

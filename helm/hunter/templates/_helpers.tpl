@@ -79,7 +79,7 @@ readinessProbe:
 {{- define "hunter.pod" -}}
 {{- $values := .root.Values -}}
 {{- $own := index $values .component -}}
-{{- $unbound := and (eq .component "worker") $values.unbound.enabled -}}
+{{- $unbound := and (eq .component "worker") (($values.unbound).enabled) -}}
 metadata:
   labels:
     {{- include "hunter.labels" . | nindent 4 }}
