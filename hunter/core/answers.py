@@ -121,12 +121,12 @@ class Survey(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def get(self, rrtype: RRType, label: str = "") -> Answer | None:
         """The answer for a name below the domain ("" is the domain itself), None when not asked."""
-        name = f"{label}.{self.domain}" if label else self.domain
-        return self.answers.get(f"{name} {rrtype}")
+        name = label + "." + self.domain if label else self.domain
+        return self.answers.get(name + " " + rrtype)
 
     def lookup(self, rrtype: RRType, name: str) -> Answer | None:
         """The answer for an absolute name, None when not asked."""
-        return self.answers.get(f"{name} {rrtype}")
+        return self.answers.get(name + " " + rrtype)
 
 
 def survey_of(domain: str, depth: Depth, answers: list[Answer]) -> Survey:

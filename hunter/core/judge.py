@@ -41,6 +41,11 @@ from hunter.core.signals import (
 )
 from hunter.core.suffixes import registrable_domain
 
+#: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
+_PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
+_MX, _TXT, _CNAME, _NS = RRType.MX, RRType.TXT, RRType.CNAME, RRType.NS
+_NXDOMAIN = Outcome.NXDOMAIN
+_FIT, _URGENCY = Axis.FIT, Axis.URGENCY
 #: how a facts of placement follows from what an operator means to a seller
 _PLACEMENT = {
     Role.COMPETITOR: "mail_competitor_suite",
@@ -96,6 +101,10 @@ _FEATURES = {
 }
 
 
+#: signals that prove a Microsoft tenant: id → (half a sentence, signal)
+TenantSignals = dict[str, tuple[str, Signal]]
+
+
 class Placement(msgspec.Struct, frozen=True, gc=False):
     """Where the mailboxes are, as far as it shows."""
 
@@ -124,9 +133,11 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
     operator = seen.mail.operator if seen.mail is not None else None
     place = _placement(seen, operator, rules)
     facts = _facts_of_placement(seen, place, operator, rules)
-    state = _tenant_state(seen, place, history=history, rules=rules, as_of=as_of)
-    _add_tenant(facts, seen, state, place, rules)
-    _add_silence(facts, seen, state, place, rules)
+    tenant = _tenant_signals(seen, rules)
+    state = _tenant_state(seen, place, tenant, history=history, rules=rules, as_of=as_of)
+    _add_tenant(facts, seen, state, place, tenant, rules=rules)
+    if not tenant:
+        _add_silence(facts, seen, state, place, rules)
     _add_products(facts, products, rules)
     _add_posture(facts, seen, dmarc)
     _add_dated(
@@ -135,16 +146,19 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
         place,
         operator=operator,
         products=products,
+        tenant=tenant,
         history=history,
         rules=rules,
         as_of=as_of,
     )
+    provider_name = provider.operator_name(place.provider, rules)
+    operator_name = provider.operator_name(operator, rules)
     names = {
-        "provider": provider.operator_name(place.provider, rules) or "an unknown place",
-        "operator": provider.operator_name(operator, rules) or "nobody",
+        "provider": provider_name or "an unknown place",
+        "operator": operator_name or "nobody",
     }
     lines = score_lines(facts, rules, names, as_of)
-    fit, urgency = total(lines, Axis.FIT), total(lines, Axis.URGENCY)
+    fit, urgency = total(lines, _FIT), total(lines, _URGENCY)
     row = verdict(facts, rules)
     segment, reason = row.segment, fill(row.sentence, facts, names, as_of)
     if segment is Segment.UNKNOWN and history.segment not in {None, Segment.UNKNOWN}:
@@ -160,13 +174,13 @@ def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Jud
     )
     if rank == _CALL_FIRST:
         reason = f"{reason} Call first."
-    txt = survey.get(RRType.TXT)
+    txt = survey.get(_TXT)
     return Judgement(
         domain=survey.domain,
         provider=place.provider,
-        provider_name=provider.operator_name(place.provider, rules),
+        provider_name=provider_name,
         mx_operator=operator,
-        mx_operator_name=provider.operator_name(operator, rules),
+        mx_operator_name=operator_name,
         gateway=operator if _is_gateway(operator, rules) else None,
         tenant_state=state,
         tenant_name=seen.tenant_name,
@@ -218,11 +232,11 @@ def _mx_class(operator: str, rules: Rules) -> str:
 
 def _deciding(seen: Seen, operator: str | None, rules: Rules) -> list[tuple[RRType, str]]:
     """Questions that decide where the mailboxes are."""
-    questions = [(RRType.MX, "")]
+    questions = [(_MX, "")]
     if operator is not None and operator not in {provider.MIXED, provider.BROKEN}:
         named = seen.mail is not None and seen.mail.mailboxes
         if not named and _mx_class(operator, rules) in {"own", "unknown", "gateway"}:
-            questions += [(RRType.TXT, ""), (RRType.CNAME, "autodiscover")]
+            questions += [(_TXT, ""), (_CNAME, "autodiscover")]
     return questions
 
 
@@ -262,7 +276,7 @@ def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
     if mx is None or not mx.outcome.is_known:
         return Placement("unknown", "", missing, missing=missing)
     base = tuple(proof(mx, record) for record in sorted(mx.records)[:_MAX_MX]) or (proof(mx),)
-    if mx.outcome is Outcome.NXDOMAIN and not mx.chain:
+    if mx.outcome is _NXDOMAIN and not mx.chain:
         return Placement(
             "domain_missing", "domain_missing", base, confidence=fixed["domain_missing"]
         )
@@ -298,7 +312,7 @@ def _placement(seen: Seen, operator: str | None, rules: Rules) -> Placement:
 
 def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
     """The NS records, when all of them are a parking service's."""
-    answer = seen.survey.get(RRType.NS)
+    answer = seen.survey.get(_NS)
     if answer is None or not seen.ns:
         return ()
     if not all(rules.parking_ns.find(host) for host in seen.ns):
@@ -393,7 +407,7 @@ def _rest(
     """No suite is likely: the mailboxes are with the MX operator, or out of sight behind a filter."""
     checked = tuple(
         proof(answer)
-        for answer in (seen.survey.get(RRType.TXT), seen.survey.get(RRType.CNAME, "autodiscover"))
+        for answer in (seen.survey.get(_TXT), seen.survey.get(_CNAME, "autodiscover"))
         if answer is not None
     )
     if looks == "gateway":
@@ -475,19 +489,19 @@ def _never_a_company(domain: str) -> str:
     return ""
 
 
-def _tenant_signals(seen: Seen, rules: Rules) -> dict[str, tuple[str, Signal]]:
+def _tenant_signals(seen: Seen, rules: Rules) -> TenantSignals:
     """Signals that prove a Microsoft tenant: id → (half a sentence, signal)."""
-    found = {
-        row.id: (row.says, seen.signals[row.id])
-        for row in rules.signals.values()
-        if row.tenant and row.id in seen.signals and seen.signals[row.id].state is State.PRESENT
-    }
+    found = {}
+    signals = seen.signals
+    for row in rules.signals.values():
+        if row.tenant and row.id in signals and signals[row.id].state is _PRESENT:
+            found[row.id] = (row.says, signals[row.id])
     for name, says in (
         ("mx_proof", "the domain is being proved to Microsoft by an MX record"),
         ("dkim_microsoft", "DKIM keys point to a Microsoft tenant"),
     ):
         signal = seen.signals.get(name)
-        if signal is not None and signal.state is State.PRESENT:
+        if signal is not None and signal.state is _PRESENT:
             found[name] = (says, signal)
     return found
 
@@ -502,6 +516,7 @@ def _appeared(dates: SignalDates | None) -> dt.date | None:
 def _tenant_state(
     seen: Seen,
     place: Placement,
+    tenant: TenantSignals,
     *,
     history: History,
     rules: Rules,
@@ -517,10 +532,9 @@ def _tenant_state(
     mixed = seen.mail.mailboxes if place.fact == "mail_mixed" and seen.mail is not None else ()
     if any(provider.family_of(each, rules) == identity.MICROSOFT for each in mixed):
         return "migrating_in"
-    tenant = _tenant_signals(seen, rules)
     was = history.seen.get("mx_microsoft")
     leftover = any(
-        name in seen.signals and seen.signals[name].state is State.PRESENT
+        name in seen.signals and seen.signals[name].state is _PRESENT
         for name in ("spf_microsoft", "dkim_microsoft", "autodiscover_microsoft")
     )
     if was is not None and was.last_present is not None and leftover:
@@ -543,17 +557,17 @@ def _silent_on_tenant(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
     survey = seen.survey
     found = [
         not_asked(survey, rrtype, label)
-        for rrtype, label in ((RRType.TXT, ""), (RRType.CNAME, "autodiscover"))
+        for rrtype, label in ((_TXT, ""), (_CNAME, "autodiscover"))
         if survey.get(rrtype, label) is None
     ]
     for row in rules.signals.values():
         signal = seen.signals.get(row.id)
-        if row.tenant and signal is not None and signal.state is State.UNKNOWN:
+        if row.tenant and signal is not None and signal.state is _UNKNOWN:
             found += signal.evidence
     found += [
         proof(answer)
         for selector in _MICROSOFT_SELECTORS
-        if (answer := survey.get(RRType.TXT, selector)) is not None and is_silent(answer)
+        if (answer := survey.get(_TXT, selector)) is not None and is_silent(answer)
     ]
     return tuple(dict.fromkeys(found))
 
@@ -562,7 +576,7 @@ def _add_silence(
     facts: dict[str, Fact], seen: Seen, state: str, place: Placement, rules: Rules
 ) -> None:
     """The fact that nobody said whether there is a tenant, where a company may have one."""
-    if state != "unknown" or place.fact not in _TENANT_MATTERS or _tenant_signals(seen, rules):
+    if state != "unknown" or place.fact not in _TENANT_MATTERS:
         return
     silent = _silent_on_tenant(seen, rules)
     if silent:
@@ -570,9 +584,14 @@ def _add_silence(
 
 
 def _add_tenant(
-    facts: dict[str, Fact], seen: Seen, state: str, place: Placement, rules: Rules
+    facts: dict[str, Fact],
+    seen: Seen,
+    state: str,
+    place: Placement,
+    tenant: TenantSignals,
+    *,
+    rules: Rules,
 ) -> None:
-    tenant = _tenant_signals(seen, rules)
     evidence = tuple(
         dict.fromkeys(each for _, signal in tenant.values() for each in signal.evidence)
     )
@@ -594,7 +613,7 @@ def _add_tenant(
         left = [
             seen.signals[name].evidence
             for name in ("spf_microsoft", "dkim_microsoft", "autodiscover_microsoft")
-            if name in seen.signals and seen.signals[name].state is State.PRESENT
+            if name in seen.signals and seen.signals[name].state is _PRESENT
         ]
         facts["migrating_out"] = Fact(
             tuple(dict.fromkeys(each for group in left for each in group)),
@@ -606,7 +625,7 @@ def _add_tenant(
         facts["godaddy_tenant"] = Fact(tenant["godaddy_tenant"][1].evidence)
     spf = seen.signals.get("spf_microsoft")
     elsewhere = place.fact and place.fact not in {"mail_microsoft", "mail_microsoft_probable"}
-    if elsewhere and spf is not None and spf.state is State.PRESENT:
+    if elsewhere and spf is not None and spf.state is _PRESENT:
         facts["spf_names_microsoft"] = Fact(spf.evidence)
 
 
@@ -656,7 +675,7 @@ def _add_posture(facts: dict[str, Fact], seen: Seen, dmarc: DmarcView) -> None:
     unprotected = dmarc_gap(dmarc)
     if unprotected:
         facts["dmarc_not_enforced"] = Fact(dmarc.evidence, unprotected)
-    txt = seen.survey.get(RRType.TXT)
+    txt = seen.survey.get(_TXT)
     gap = spf_gap(seen.spf, txt)
     if gap and txt is not None:
         facts["spf_gap"] = Fact((proof(txt, seen.spf.record),), gap)
@@ -669,6 +688,7 @@ def _add_dated(
     *,
     operator: str | None,
     products: tuple[Product, ...],
+    tenant: TenantSignals,
     history: History,
     rules: Rules,
     as_of: dt.date,
@@ -679,7 +699,7 @@ def _add_dated(
     _add_ends(facts, place, operator=operator, products=products, rules=rules, as_of=as_of)
     is_microsoft = place.fact in {"mail_microsoft", "mail_microsoft_probable"}
     if not is_microsoft:
-        _add_tenant_dates(facts, seen, history, rules)
+        _add_tenant_dates(facts, seen, tenant, history)
     if seen.mx is None or operator is None:
         return
     base = place.evidence
@@ -741,10 +761,12 @@ def _add_ends(
     facts["product_end"] = Fact(evidence, what, event.date)
 
 
-def _add_tenant_dates(facts: dict[str, Fact], seen: Seen, history: History, rules: Rules) -> None:
+def _add_tenant_dates(
+    facts: dict[str, Fact], seen: Seen, tenant: TenantSignals, history: History
+) -> None:
     dated = [
         (date, says, signal)
-        for name, (says, signal) in _tenant_signals(seen, rules).items()
+        for name, (says, signal) in tenant.items()
         if (date := _appeared(history.seen.get(name))) is not None
     ]
     if dated:
@@ -756,20 +778,20 @@ def _add_tenant_dates(facts: dict[str, Fact], seen: Seen, history: History, rule
         was is not None
         and was.last_present is not None
         and now is not None
-        and now.state is State.ABSENT
+        and now.state is _ABSENT
     ):
         facts["microsoft_lost"] = Fact(now.evidence, "", was.last_present)
 
 
 def _mx_signal(seen: Seen) -> Signal:
     if seen.mx is None:
-        return Signal(State.UNKNOWN, "", (not_asked(seen.survey, RRType.MX),))
+        return Signal(_UNKNOWN, "", (not_asked(seen.survey, _MX),))
     records = sorted(seen.mx.records)[:_MAX_MX]
     if not records:
         return signal_of(seen.mx)
     more = len(seen.mx.records) - len(records)
     return Signal(
-        State.PRESENT,
+        _PRESENT,
         ", ".join(records) + (f" and {more} more" if more else ""),
         tuple(proof(seen.mx, record) for record in records),
         seen.mx.stale_since,
@@ -778,7 +800,7 @@ def _mx_signal(seen: Seen) -> Signal:
 
 def _spf_signal(seen: Seen, txt: Answer | None) -> Signal:
     if txt is None:
-        return Signal(State.UNKNOWN, "", (not_asked(seen.survey, RRType.TXT),))
+        return Signal(_UNKNOWN, "", (not_asked(seen.survey, _TXT),))
     return signal_of(txt, seen.spf.record, seen.spf.record)
 
 
@@ -787,13 +809,13 @@ def _dkim_signal(seen: Seen) -> Signal:
     keys = [key for key in seen.keys if key.is_valid]
     if keys:
         return Signal(
-            State.PRESENT,
+            _PRESENT,
             " ".join(sorted(key.selector for key in keys)),
             tuple(key.evidence for key in keys),
         )
-    above = seen.survey.get(RRType.TXT, "_domainkey")
-    if above is not None and above.outcome is Outcome.NXDOMAIN:
-        return Signal(State.ABSENT, "", (proof(above),))
+    above = seen.survey.get(_TXT, "_domainkey")
+    if above is not None and above.outcome is _NXDOMAIN:
+        return Signal(_ABSENT, "", (proof(above),))
     asked = sorted(
         (
             answer
@@ -802,7 +824,7 @@ def _dkim_signal(seen: Seen) -> Signal:
         ),
         key=lambda answer: answer.name,
     )
-    return Signal(State.UNKNOWN, "", tuple(proof(answer) for answer in asked))
+    return Signal(_UNKNOWN, "", tuple(proof(answer) for answer in asked))
 
 
 def _findings(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
@@ -847,13 +869,12 @@ def fingerprint(survey: Survey) -> str:
     suffix = "." + survey.domain
     values = []
     for answer in survey.answers.values():
-        if answer.rrtype not in _FINGERPRINT or not (answer.records or answer.chain):
-            continue
-        own = answer.name == survey.domain or answer.name.endswith(suffix)
-        if own:
-            values.append(f"{answer.question}={sorted(answer.records)}{answer.chain}")
-    missing = survey.get(RRType.MX)
-    if missing is not None and missing.outcome is Outcome.NXDOMAIN:
+        if (answer.records or answer.chain) and answer.rrtype in _FINGERPRINT:
+            name = answer.name
+            if name == survey.domain or name.endswith(suffix):
+                values.append(f"{name} {answer.rrtype}={sorted(answer.records)}{answer.chain}")
+    missing = survey.get(_MX)
+    if missing is not None and missing.outcome is _NXDOMAIN:
         values.append("nxdomain")
     return sha256("\n".join(sorted(values)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -868,11 +889,11 @@ def next_history(history: History, judgement: Judgement, as_of: dt.date) -> Hist
         if name != "ns" and not signal.stale_since:
             _note(seen, name, signal.state, as_of)
     mx = judgement.mx
-    if mx.state is not State.UNKNOWN and not mx.stale_since:
+    if mx.state is not _UNKNOWN and not mx.stale_since:
         _note_group(seen, "mx:", [_receiver(judgement.mx_operator, judgement.mx_hosts)], as_of)
         _note_group(seen, "gateway:", [judgement.gateway] if judgement.gateway else [], as_of)
     hosts = judgement.signals.get("ns")
-    if hosts is not None and hosts.state is State.PRESENT and not hosts.stale_since:
+    if hosts is not None and hosts.state is _PRESENT and not hosts.stale_since:
         _note_group(seen, "ns:", hosts.value.split(), as_of)
     is_known = judgement.scan_status is ScanStatus.OK
     return History(
@@ -898,9 +919,9 @@ def _receiver(operator: str | None, hosts: tuple[MailHost, ...]) -> str:
 
 def _note(seen: dict[str, SignalDates], name: str, state: State, as_of: dt.date) -> None:
     dates = seen.get(name, SignalDates())
-    if state is State.PRESENT:
+    if state is _PRESENT:
         seen[name] = SignalDates(dates.first_absent, dates.first_present or as_of, as_of)
-    elif state is State.ABSENT and (dates.first_absent is None or dates.first_present is not None):
+    elif state is _ABSENT and (dates.first_absent is None or dates.first_present is not None):
         # gone again: a later return is a new appearance
         seen[name] = SignalDates(as_of, None, dates.last_present)
 
@@ -917,8 +938,8 @@ def _note_group(
     before = max(others, default=None)
     for name in [each for each in seen if each.startswith(prefix)]:
         if name.removeprefix(prefix) not in present:
-            _note(seen, name, State.ABSENT, as_of)
+            _note(seen, name, _ABSENT, as_of)
     for each in present:
         if prefix + each not in seen and before is not None:
             seen[prefix + each] = SignalDates(first_absent=before)
-        _note(seen, prefix + each, State.PRESENT, as_of)
+        _note(seen, prefix + each, _PRESENT, as_of)

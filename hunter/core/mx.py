@@ -19,6 +19,7 @@ Lookup = Callable[[str, RRType], Answer | None]
 #: more hosts than this are cut with a note
 MAX_HOSTS: Final = 20
 _RECORD = re.compile(r"([0-9]{1,5}) +(\S+)", re.ASCII)
+_A, _AAAA = RRType.A, RRType.AAAA
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 
 
@@ -129,8 +130,9 @@ def _target_faults(hosts: tuple[str, ...], lookup: Lookup) -> list[Finding]:
     faults = []
     for host in hosts:
         if _name_fault(host) is None:
-            answers = [lookup(host, RRType.A), lookup(host, RRType.AAAA)]
-            fault = _address_fault([answer for answer in answers if answer is not None])
+            found = (lookup(host, _A), lookup(host, _AAAA))
+            answers = [answer for answer in found if answer is not None]
+            fault = _address_fault(answers) if answers else None
             if fault is not None:
                 faults.append(_found(fault, host=host))
     return faults

@@ -32,6 +32,14 @@ _NOT_ASKED = "not_asked"
 #: relations of products that prove a mailbox at Microsoft, or at Microsoft or Google
 _ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROSOFT, GOOGLE)}
 
+#: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
+_PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
+_MX, _TXT, _CNAME, _SRV, _NS, _A = (
+    RRType.MX, RRType.TXT, RRType.CNAME, RRType.SRV, RRType.NS, RRType.A,
+)  # fmt: skip
+#: one silence leaves a signal open, one record settles it
+_RANK = {_PRESENT: 2, _UNKNOWN: 1, _ABSENT: 0}
+
 #: somebody published a key here, a good one or not
 _KEY_STATES = frozenset({SelectorState.VALID, SelectorState.INVALID, SelectorState.UNUSABLE})
 
@@ -97,7 +105,7 @@ class Seen(msgspec.Struct):
 
 def proof(answer: Answer, record: str = "") -> Evidence:
     """The answer as evidence, with the record that says it."""
-    return Evidence(f"{answer.name} {answer.rrtype}", str(answer.outcome), record)
+    return Evidence(answer.name + " " + answer.rrtype, str(answer.outcome), record)
 
 
 def not_asked(survey: Survey, rrtype: RRType, label: str = "") -> Evidence:
@@ -113,17 +121,15 @@ def is_silent(answer: Answer | None) -> bool:
 
 def signal_of(answer: Answer, record: str = "", value: str = "") -> Signal:
     """Present with the record that shows it; else absent or unknown, as the answer says."""
-    state = State.ABSENT if answer.outcome.is_known else State.UNKNOWN
-    if record:
-        state = State.PRESENT
+    state = _PRESENT if record else _ABSENT if answer.outcome.is_known else _UNKNOWN
     return Signal(state, value, (proof(answer, record),), answer.stale_since)
 
 
 def read_survey(survey: Survey, rules: Rules) -> Seen:
     """Everything a survey shows, in an order that does not depend on the order of records."""
     survey = without_wildcards(survey)
-    mx = survey.get(RRType.MX)
-    txt = survey.get(RRType.TXT)
+    mx = survey.get(_MX)
+    txt = survey.get(_TXT)
     mail = None
     if mx is not None and mx.outcome is Outcome.FOUND:
         mail = read_mx(mx, survey.domain, rules, lambda name, kind: survey.lookup(kind, name))
@@ -201,17 +207,16 @@ def _read_signals(seen: Seen, rules: Rules) -> None:
 
 def _outranks(new: Signal, old: Signal) -> bool:
     """Present beats unknown beats absent: one silence leaves the whole signal open."""
-    rank = {State.PRESENT: 2, State.UNKNOWN: 1, State.ABSENT: 0}
-    return rank[new.state] > rank[old.state]
+    return _RANK[new.state] > _RANK[old.state]
 
 
-def _targets(answer: Answer) -> Iterable[str]:
+def _targets(answer: Answer) -> tuple[str, ...]:
     """Names that a CNAME or SRV answer leads to, in an order of their own."""
-    yield from answer.chain
-    if answer.rrtype is RRType.CNAME:
-        yield from sorted(answer.records)
-    elif answer.rrtype is RRType.SRV:
-        yield from sorted(record.rpartition(" ")[2] for record in answer.records)
+    if answer.rrtype is _CNAME:
+        return (*answer.chain, *sorted(answer.records))
+    if answer.rrtype is _SRV:
+        return (*answer.chain, *sorted(record.rpartition(" ")[2] for record in answer.records))
+    return answer.chain
 
 
 def _read_names(seen: Seen, rules: Rules) -> None:
@@ -222,7 +227,7 @@ def _read_names(seen: Seen, rules: Rules) -> None:
         (each for each in seen.survey.answers.values() if each.name.endswith(suffix)),
         key=lambda each: each.name,
     )
-    probe = seen.survey.get(RRType.TXT, WILDCARD_KEY)
+    probe = seen.survey.get(_TXT, WILDCARD_KEY)
     for answer in below:
         if answer.name.startswith(WILDCARD):
             continue
@@ -245,8 +250,8 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
         if holds_mailboxes(operator, rules):
             seen.doubt(operator, "dkim")
         return
-    targets = tuple(_targets(answer))
-    text = next(iter(sorted(answer.records)), "") if answer.rrtype is RRType.TXT else ""
+    targets = _targets(answer)
+    text = next(iter(sorted(answer.records)), "") if answer.rrtype is _TXT else ""
     if found.state not in {SelectorState.NOT_FOUND, SelectorState.UNKNOWN}:
         is_valid = found.state is SelectorState.VALID
         evidence = proof(answer, text or found.target)
@@ -282,7 +287,7 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
             seen.eop_labels += ((match["label"], proof(mx, _record_of(mx, [name])[0])),)
     for host in hosts:
         if host.operator not in rules.providers:
-            _read_mx_target(seen, seen.survey.lookup(RRType.A, host.host), rules)
+            _read_mx_target(seen, seen.survey.lookup(_A, host.host), rules)
 
 
 def _read_mx_target(seen: Seen, answer: Answer | None, rules: Rules) -> None:
@@ -329,7 +334,7 @@ def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
         record = names.get(suite, "")
         if not record and spf.is_hidden and txt.outcome.is_known:
             # macros and redirects hide who sends: neither a yes nor a no
-            seen.signals[name] = Signal(State.UNKNOWN, "", (proof(txt, spf.record),))
+            seen.signals[name] = Signal(_UNKNOWN, "", (proof(txt, spf.record),))
         else:
             seen.signals[name] = signal_of(txt, record, record)
     if not txt.outcome.is_known:
@@ -343,7 +348,7 @@ def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
 def _read_autodiscover(seen: Seen, rules: Rules) -> None:
     """What autodiscover says of suites other than Microsoft's cloud: another suite, an own Exchange."""
     survey = seen.survey
-    cname = survey.get(RRType.CNAME, "autodiscover")
+    cname = survey.get(_CNAME, "autodiscover")
     if cname is None:
         return
     for target in _targets(cname):
@@ -378,7 +383,7 @@ def _read_own_autodiscover(seen: Seen) -> None:
     signs they write into SPF, which nobody writes by hand, tell them.
     """
     survey = seen.survey
-    web, wildcard = survey.get(RRType.A), survey.get(RRType.A, WILDCARD)
+    web, wildcard = survey.get(_A), survey.get(_A, WILDCARD)
     shared = {record for each in (web, wildcard) if each is not None for record in each.records}
     for address in _autodiscover_addresses(survey):
         if is_silent(address) or is_silent(web):
@@ -396,11 +401,11 @@ def _autodiscover_addresses(survey: Survey) -> list[Answer]:
     """Address answers of autodiscover, by name and by SRV, that do not leave the domain."""
     suffix = "." + survey.domain
     names = ["autodiscover" + suffix]
-    service = survey.get(RRType.SRV, "_autodiscover._tcp")
+    service = survey.get(_SRV, "_autodiscover._tcp")
     names += _targets(service) if service is not None else ()
     found = []
     for name in dict.fromkeys(names):
-        answer = survey.lookup(RRType.A, name)
+        answer = survey.lookup(_A, name)
         if answer is not None and all(each.endswith(suffix) for each in (name, *answer.chain)):
             found.append(answer)
     return found
@@ -408,7 +413,7 @@ def _autodiscover_addresses(survey: Survey) -> list[Answer]:
 
 def _read_nameservers(seen: Seen, rules: Rules) -> None:
     """Name servers: a signal of their own, the traces of cloud products, and the DNS host."""
-    answer = seen.survey.get(RRType.NS)
+    answer = seen.survey.get(_NS)
     if answer is None:
         return
     seen.ns = tuple(sorted(answer.records))
@@ -438,14 +443,14 @@ def _weigh_signals(seen: Seen) -> None:
         ("exchange_federation", EXCHANGE, "federation"),
     ):
         signal = signals.get(name)
-        if signal is not None and signal.state is State.PRESENT:
+        if signal is not None and signal.state is _PRESENT:
             seen.prove(suite, feature, signal.evidence)
-        elif signal is not None and signal.state is State.UNKNOWN:
+        elif signal is not None and signal.state is _UNKNOWN:
             seen.doubt(suite, feature)
     for name, suite in (("dkim_microsoft", MICROSOFT), ("dkim_google", GOOGLE)):
         found = seen.proved.get(suite, {}).get("dkim")
         if found is not None:
-            signals[name] = Signal(State.PRESENT, found[0].record, found)
+            signals[name] = Signal(_PRESENT, found[0].record, found)
 
 
 def mark_addons(seen: Seen, rules: Rules) -> None:

@@ -138,6 +138,10 @@ def select_spf(txt_records: Sequence[str]) -> SpfChoice:
 
 def parse_spf(text: str) -> Spf:
     """Parse one record; `text` is the joined TXT string. Total: a broken record is a permerror."""
+    return _parse_known(text) if len(text) <= _LONG_TEXT else _parse(text)
+
+
+def _parse(text: str) -> Spf:
     version = _VERSION.match(text)
     if version is None:
         fault = _found("spf_not_a_record", "4.5")
@@ -147,6 +151,10 @@ def parse_spf(text: str) -> Spf:
         if term:
             reading.take(term)
     return reading.record(text)
+
+
+#: customers of one provider publish the same text; long ones are not kept, as they are rarely alike
+_parse_known = lru_cache(maxsize=2048)(_parse)
 
 
 class _Reading:

@@ -89,6 +89,7 @@ def is_public_suffix(name: str, *, private: bool = False) -> bool:
     return parent in rules.wild and name not in rules.exceptions
 
 
+@lru_cache(maxsize=8192)  # a few hundred hosting companies run the name servers of most domains
 def registrable_domain(name: str, *, private: bool = False) -> str | None:
     """The part of a canonical name that one registrant holds, None for a public suffix.
 

@@ -30,7 +30,7 @@ from hunter.store import chunks, completion, judged, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.ingests import search_text
-from hunter.store.judged import Standing
+from hunter.store.judged import NOTHING, Standing
 
 log = structlog.get_logger()
 
@@ -170,15 +170,22 @@ class Scanner:
         Done already when the COMMIT of an earlier try had arrived and only its answer was lost.
         """
         order = sorted(zip(claim.domains, seen, strict=True), key=lambda pair: pair[0])
+        domains = [domain for domain, _ in order]
 
         async def work(conn: Connection) -> list[Verdict]:
-            verdicts = await self._under_fence(conn, claim, order)
-            await self._write(conn, claim, verdicts)
+            await self._fence(conn, claim)
+            standings = await judged.lock(conn, domains)
+            verdicts = await self._judge_all(claim, order, standings)
+            missing = [domain for domain in domains if domain not in standings]
+            await self._write(conn, claim, verdicts, missing)
             await self._count(conn, claim, verdicts)
             return verdicts
 
         async def one_by_one(conn: Connection) -> list[Verdict]:
-            verdicts = await self._under_fence(conn, claim, order)
+            await self._fence(conn, claim)
+            await judged.insert_missing(conn, domains, *_names_of(domains))
+            standings = await judged.lock(conn, domains)
+            verdicts = await self._judge_all(claim, order, standings)
             written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
             await self._count(conn, claim, written)
             return written
@@ -202,32 +209,36 @@ class Scanner:
         self._metrics.domains_scanned_total.add({}, len(verdicts))
         self._metrics.domains_scanned_failed_total.add({}, failed)
 
-    async def _under_fence(
-        self, conn: Connection, claim: Claim, order: Sequence[tuple[str, Seen]]
-    ) -> list[Verdict]:
-        """Lock chunk and leads, in that order and the leads by name, and judge."""
+    async def _fence(self, conn: Connection, claim: Claim) -> None:
+        """Lock the chunk, before any lead, and only while it is ours and not done."""
         match await chunks.fence(conn, claim.chunk_id, claim.epoch):
             case Fence.HELD:
-                pass
+                return
             case Fence.DONE:
                 raise _CommittedError
             case Fence.LOST:
                 raise _FencedError
-        domains = [domain for domain, _ in order]
-        shown = [to_unicode(domain) for domain in domains]
-        search = [search_text(*names) for names in zip(domains, shown, strict=True)]
-        await judged.insert_missing(conn, domains, shown, search)
-        standings = await judged.lock(conn, domains)
-        return await self._judge_all(claim, order, standings)
 
-    async def _write(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
+    async def _write(
+        self,
+        conn: Connection,
+        claim: Claim,
+        verdicts: Sequence[Verdict],
+        missing: Sequence[str] = (),
+    ) -> None:
+        """Write what was concluded; `missing` are the domains that are no leads yet."""
         at = claim.leased_at
         await results.add(conn, claim.job_id, at, [v.result for v in verdicts])
         await judged.observe(conn, at, [v.observed for v in verdicts if v.observed and v.is_new])
         await judged.renew(conn, at, [v.observed for v in verdicts if v.observed and not v.is_new])
-        await judged.write(conn, at, [v.lead for v in verdicts if v.lead])
+        found = {v.result.domain: v.lead for v in verdicts if v.lead}
+        new = [found.pop(domain) for domain in missing if domain in found]
+        await judged.insert(conn, at, new, *_names_of([each.judgement.domain for each in new]))
+        await judged.write(conn, at, list(found.values()))
         failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
-        await judged.mark_failed(conn, failed)
+        if failed:
+            await judged.insert_missing(conn, failed, *_names_of(failed))
+            await judged.mark_failed(conn, failed)
 
     async def _write_alone(self, conn: Connection, claim: Claim, verdict: Verdict) -> Verdict:
         """Write one domain; the one whose data PostgreSQL refuses fails alone, with the reason."""
@@ -258,7 +269,7 @@ class Scanner:
         turn_ends = loop.time() + _SLICE_S
         verdicts = []
         for domain, seen in order:
-            verdicts.append(self._judge_one(claim, domain, seen, standings[domain]))
+            verdicts.append(self._judge_one(claim, domain, seen, standings.get(domain, NOTHING)))
             if loop.time() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + _SLICE_S
@@ -298,6 +309,12 @@ class Scanner:
             await self._db.transact(postpone, deadline_s=CLAIM_DEADLINE_S)
         except Unavailable:
             log.warning("chunk left to its lease", chunk=claim.chunk_id)
+
+
+def _names_of(domains: Sequence[str]) -> tuple[list[str], list[str]]:
+    """For new leads: the names as people read them, and what search looks at."""
+    shown = [to_unicode(domain) for domain in domains]
+    return shown, [search_text(*names) for names in zip(domains, shown, strict=True)]
 
 
 async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.answers import Survey
+from hunter.core.errors import Unavailable
 from hunter.core.judgement import History, Judgement, Segment, SignalDates
 from hunter.store.database import Connection
 
@@ -76,17 +77,17 @@ _LOCK: Final[LiteralString] = """
 
 
 async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
-    """Lock leads in the order of their names and say where each stands."""
+    """Lock leads in the order of their names and say where each stands; no entry, no lead yet."""
     rows = await conn.fetch(_LOCK, domains)
     return {row["domain"]: _standing_from_row(row) for row in rows}
 
 
-_NOTHING: Final = Standing(None, History(), None, None, None, "")
+NOTHING: Final = Standing(None, History(), None, None, None, "")
 
 
 def _standing_from_row(row: Any) -> Standing:  # a Record reads by name
     if row["last_scanned_at"] is None:
-        return _NOTHING
+        return NOTHING
     # a segment that was never decided says nothing about the past
     decided = row["segment"] not in {None, Segment.UNKNOWN.value}
     history = History(
@@ -127,6 +128,53 @@ _WRITE: Final[LiteralString] = """
     )
     WHERE lead.domain = n.domain
 """
+
+
+_INSERT: Final[LiteralString] = """
+    INSERT INTO lead (
+        domain, display_name, search, last_scanned_at, scan_status, provider, mx_operator, gateway,
+        local_provider, mail_state, tenant_state, tenant_name, segment, priority, score, fit,
+        urgency, confidence, posture, dmarc_policy, reason, rules_version, fingerprint,
+        observation_id, judgement, seen
+    )
+    SELECT n.domain, n.display_name, n.search, $1, n.scan_status, n.provider, n.mx_operator,
+        n.gateway, n.local_provider, n.mail_state, n.tenant_state, n.tenant_name, n.segment,
+        n.priority, n.score, n.fit, n.urgency, n.confidence, n.posture, n.dmarc_policy, n.reason,
+        n.rules_version, n.fingerprint, n.observation_id, n.judgement, n.seen
+    FROM unnest(
+        $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
+        $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
+        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::text[], $26::text[]
+    ) AS n(
+        domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
+        tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
+        dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen,
+        display_name, search
+    )
+    ORDER BY n.domain COLLATE "C"
+    ON CONFLICT (domain) DO NOTHING
+"""
+
+
+async def insert(
+    conn: Connection,
+    scanned_at: datetime,
+    leads: Sequence[JudgedLead],
+    display_names: Sequence[str],
+    search: Sequence[str],
+) -> None:
+    """Add judged leads that were not there: an update after an empty insert costs every index twice.
+
+    Raises Unavailable when somebody else added one of them meanwhile: judged without knowing what
+    was known, it must be judged again.
+    """
+    if not leads:
+        return
+    columns = zip(*(_lead_values(lead) for lead in leads), strict=True)
+    told = await conn.execute(_INSERT, scanned_at, *columns, display_names, search)
+    if told != f"INSERT 0 {len(leads)}":
+        raise Unavailable("another scan added one of these leads first")
 
 
 async def write(conn: Connection, scanned_at: datetime, leads: Sequence[JudgedLead]) -> None:

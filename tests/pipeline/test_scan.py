@@ -23,10 +23,11 @@ from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
 from hunter.resolver.tuning import Tuning
-from hunter.store import completion, jobs, leads, results
+from hunter.store import completion, ingests, jobs, leads, results
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
+from hunter.store.ingests import Company
 from hunter.store.judged import Standing
 from hunter.store.results import Result
 
@@ -251,6 +252,32 @@ async def test_a_fenced_out_worker_writes_nothing(db: Database, run: Run) -> Non
     assert await _results(db, job_id) == {}
     assert await _value(db, "SELECT count(*) FROM lead") == 0
     assert await _value(db, "SELECT state FROM scan_chunk") == "leased"
+
+
+class Overtaken(Scanner):
+    """While the chunk is judged for the first time, somebody else adds one of its domains."""
+
+    rounds = 0
+
+    async def _judge_all(self, claim: Any, order: Any, standings: Any) -> Any:
+        type(self).rounds += 1
+        if self.rounds == 1:
+            async with self._db.acquire() as conn:
+                company = Company("b.example", "b.example", company_name="B Ltd")
+                await ingests.upsert_companies(conn, [company])
+        return await super()._judge_all(claim, order, standings)
+
+
+async def test_a_lead_added_meanwhile_is_judged_again_and_keeps_its_company(
+    db: Database, run: Run
+) -> None:
+    job_id = await run("a.example", "b.example", scanner=Overtaken)
+
+    assert Overtaken.rounds == 2
+    assert {each.outcome for each in (await _results(db, job_id)).values()} == {"ok"}
+    async with db.acquire() as conn:
+        lead = await leads.get(conn, "b.example")
+    assert (lead.company_name, lead.scan_status) == ("B Ltd", "ok")
 
 
 class LosingAnswers(Database):

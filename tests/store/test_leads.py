@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
-from hunter.core.errors import InvalidInput, NotFound
+from hunter.core.errors import InvalidInput, NotFound, Unavailable
 from hunter.core.judgement import History, Judgement, SignalDates
 from hunter.store import ingests, judged, leads
 from hunter.store.database import BadData, Connection, Database, savepoint
@@ -263,6 +263,35 @@ async def test_standing_knows_history_and_the_merged_survey(db: Database, judgem
         seen=seen, segment=verdict.segment, score=30, provider="google"
     )
     assert standing.observed_at == (NOW + timedelta(days=1)).isoformat()
+
+
+async def test_new_leads_are_written_whole(db: Database, judgement: Judge) -> None:
+    written = [judgement("b.example", score=20), judgement("xn--a-eka.example", score=50)]
+    async with db.acquire() as conn:
+        made = [_judged(j, History(), uuid7()) for j in written]
+        await judged.insert(
+            conn, NOW, made, ["b.example", "aı.example"], ["b.example", "ai.example"]
+        )
+
+        found = await leads.get_many(conn, [j.domain for j in written])
+        searched = await leads.search(conn, LeadFilter(q="ai.ex"))
+
+    assert [found[j.domain].judgement for j in written] == written
+    assert found["xn--a-eka.example"].display_name == "aı.example"
+    assert [lead.domain for lead in searched.items] == ["xn--a-eka.example"]
+
+
+async def test_a_lead_that_is_there_already_is_not_inserted_over(
+    db: Database, judgement: Judge
+) -> None:
+    async with db.acquire() as conn:
+        await _known(conn, [judgement("a.example", score=20)])
+        again = [_judged(judgement("a.example", score=50), History(), uuid7())]
+
+        with pytest.raises(Unavailable, match="first"):
+            await judged.insert(conn, NOW, again, ["a.example"], ["a.example"])
+
+        assert (await leads.get(conn, "a.example")).score == 20
 
 
 async def test_a_segment_never_decided_is_no_history(db: Database, judgement: Judge) -> None:
