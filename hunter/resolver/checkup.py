@@ -169,7 +169,7 @@ class _Exam:
             Check.EDNS,
             Level.WARNING,
             "refuses EDNS" if refused else "ignores EDNS: answers above 512 bytes need TCP",
-            "use a resolver that knows RFC 6891: until then many questions are asked twice",
+            "use a resolver that knows RFC 6891: without EDNS large answers need TCP",
         )
 
     async def _know(self) -> None:
@@ -329,7 +329,7 @@ class _Exam:
                 Check.MATCHING,
                 Level.WARNING,
                 "changes the case of letters in the question",
-                "nothing, if you trust the way to it: a resolver that keeps case is harder to forge",
+                "leave HUNTER_DNS_0X20 off, or use a resolver that keeps case: it is harder to forge",
             )
         elif reply.came:
             self._note(Check.MATCHING, Level.OK, "sends the question back as it was")
