@@ -99,6 +99,8 @@ _known_names: Final[dict[bytes, str]] = {}
 
 def exact_name(data: bytes, at: int, end: int) -> str:
     """The name that fills an RDATA."""
+    if at >= end:  # compiled, a slice that ends before it begins is a SystemError and not empty
+        raise MalformedAnswer("a name has no bytes")
     raw = data[at:end]
     known = _known_names.get(raw)
     if known is not None:
