@@ -7,7 +7,7 @@ DATA ?= .local
 PYTEST ?= $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ bench-dns: $(VENV)/.compiled $(VENV)/.dev ## DNS engine beside its peers, under 
 
 bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results committed, cost per stage
 	@$(BIN)/python bench/pipeline.py
+
+chaos: $(VENV)/.compiled $(VENV)/.dev ## Kill, freeze, flush and cut off while lists are scanned, then count; ARGS=--full for all of it
+	@$(BIN)/python bench/chaos.py $(ARGS)
 
 lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/pip install --quiet uv

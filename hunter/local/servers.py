@@ -122,9 +122,10 @@ async def postgres(data_dir: Path, say: Say, *, throwaway: bool = False) -> Asyn
 async def valkey(data_dir: Path, say: Say) -> AsyncIterator[str]:
     """A Valkey (Redis protocol) of our own on a free loopback port; gives its URL.
 
-    Nothing is written to disk: Redis holds nothing that cannot be recomputed.
+    Nothing is written to disk: Redis holds nothing that cannot be recomputed. A later start in the
+    same folder has the same password, so that clients who stay find it again.
     """
-    port, password = free_port(), secrets.token_hex(16)
+    port, password = free_port(), _password(data_dir / "valkey.password")
     home = data_dir.resolve() / "valkey"
     home.mkdir(mode=0o700, exist_ok=True)
     # The password goes into a file: arguments can be read by every user of the machine.
@@ -132,6 +133,7 @@ async def valkey(data_dir: Path, say: Say) -> AsyncIterator[str]:
     settings.touch(mode=0o600)
     settings.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {_quoted(home)}\n"
+        f"pidfile {_quoted(home / 'valkey.pid')}\n"
         'save ""\nappendonly no\ndaemonize no\nmaxmemory 512mb\nmaxmemory-policy noeviction\n',
         encoding="utf-8",
     )
@@ -362,7 +364,7 @@ def _same_major(binaries: Path, home: Path) -> None:
 
 
 def _password(path: Path) -> str:
-    """The cluster's password, made once; the file is readable by its owner only."""
+    """The password of a server, made once; the file is readable by its owner only."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(16), encoding="ascii")

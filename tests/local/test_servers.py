@@ -75,6 +75,18 @@ async def test_data_is_still_there_after_a_second_start(data_dir: Path) -> None:
         assert await _value(running.database_url, "SELECT answer FROM kept") == 42
 
 
+async def test_valkey_has_the_same_password_after_a_second_start(data_dir: Path) -> None:
+    data_dir.mkdir()
+    passwords = []
+    for _ in range(2):
+        async with servers.valkey(data_dir, lambda _line: None) as url:
+            pid = int((data_dir / "valkey" / "valkey.pid").read_text())
+            assert "valkey-server" in Path(f"/proc/{pid}/cmdline").read_text()
+            passwords.append(url.split("@")[0])
+
+    assert passwords[0] == passwords[1]
+
+
 async def test_postgresql_does_not_run_as_root_and_wants_a_password(data_dir: Path) -> None:
     async with servers.embedded(
         Config(data_dir=data_dir), lambda _: None, throwaway=True

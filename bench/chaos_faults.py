@@ -1,0 +1,254 @@
+"""The faults, drawn from a seeded bag, at so many a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import redis.asyncio
+from chaos_cluster import Cluster, Server
+
+#: beyond its lease a frozen worker has surely lost it
+FROZEN_BEYOND_LEASE_S: Final = 9.0
+NAME_SERVER_SILENT_S: Final = 10.0
+_REDIS_FROZEN_S = (1.0, 6.0)
+_REDIS_AWAY_S = (0.2, 4.0)
+
+Act = Callable[["Storm"], Awaitable[bool]]
+
+
+async def worker_kill(storm: Storm) -> bool:
+    """SIGKILL of a worker."""
+    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    return member is not None and member.signal(signal.SIGKILL) is not None
+
+
+async def worker_term(storm: Storm) -> bool:
+    """SIGTERM of a worker, which drains."""
+    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    return member is not None and member.signal(signal.SIGTERM) is not None
+
+
+async def worker_freeze(storm: Storm) -> bool:
+    """SIGSTOP of a worker until its leases are somebody else's."""
+    awake = sum(not worker.frozen for worker in storm.cluster.workers)
+    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    if member is None or awake * 2 <= len(storm.cluster.workers):
+        return False
+    pid = member.signal(signal.SIGSTOP)
+    await asyncio.sleep(storm.cluster.shape.lease_s + FROZEN_BEYOND_LEASE_S)
+    if pid is not None and member.pid == pid:
+        member.signal(signal.SIGCONT)
+    return pid is not None
+
+
+async def api_kill(storm: Storm) -> bool:
+    """SIGKILL of an API process while lists are being sent."""
+    member = storm.cluster.pick(storm.draw, storm.cluster.apis)
+    if member is None:
+        return False
+    sending = asyncio.Event()
+    storm.send_now(sending)
+    await sending.wait()
+    await asyncio.sleep(storm.draw.uniform(0, 0.2))
+    return member.signal(signal.SIGKILL) is not None
+
+
+async def redis_flush(storm: Storm) -> bool:
+    """FLUSHALL."""
+    if not storm.cluster.valkey.is_up:
+        return False
+    async with direct_redis(storm.cluster.valkey) as client:
+        await client.flushall()
+    return True
+
+
+async def redis_kill(storm: Storm) -> bool:
+    """SIGKILL of Redis, which kept nothing; started again a little later."""
+    server = storm.cluster.valkey
+    if storm.busy(server.name):
+        return False
+    with storm.using(server.name):
+        await server.crash()
+        await asyncio.sleep(storm.draw.uniform(*_REDIS_AWAY_S))
+        await server.start()
+    return True
+
+
+async def redis_freeze(storm: Storm) -> bool:
+    """SIGSTOP of Redis: connections stay open and say nothing."""
+    server = storm.cluster.valkey
+    if storm.busy(server.name):
+        return False
+    with storm.using(server.name):
+        pid = server.pid
+        _send(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(storm.draw.uniform(*_REDIS_FROZEN_S))
+        finally:
+            _send(pid, signal.SIGCONT)
+    return True
+
+
+async def postgres_crash(storm: Storm) -> bool:
+    """PostgreSQL ends without a checkpoint: SIGKILL of all its processes, or immediate shutdown."""
+    server = storm.cluster.postgres
+    if storm.busy(server.name):
+        return False
+    with storm.using(server.name), storm.cluster.outage(server.name):
+        await server.crash(storm.draw.choice([signal.SIGKILL, signal.SIGQUIT]))
+        await server.start()
+    return True
+
+
+async def postgres_black_hole(storm: Storm) -> bool:
+    """One or more connections to PostgreSQL swallow everything from now on."""
+    return _swallow(storm, storm.cluster.postgres)
+
+
+async def redis_black_hole(storm: Storm) -> bool:
+    """The same on the way to Redis."""
+    return _swallow(storm, storm.cluster.valkey)
+
+
+def _swallow(storm: Storm, server: Server) -> bool:
+    links = sorted(
+        (link for link in server.proxy.links if not link.swallowed), key=lambda link: link.number
+    )
+    if not links:
+        return False
+    for link in storm.draw.sample(links, min(len(links), storm.draw.choice([1, 1, 2, 5]))):
+        link.swallowed = True
+    return True
+
+
+async def dns_silence(storm: Storm) -> bool:
+    """The only name server says nothing for ten seconds."""
+    if storm.busy("dns"):
+        return False
+    with storm.using("dns"), storm.cluster.outage("name server"):
+        storm.cluster.freeze_name_server()
+        try:
+            await asyncio.sleep(NAME_SERVER_SILENT_S)
+        finally:
+            storm.cluster.thaw_name_server()
+    return True
+
+
+async def crash_point(storm: Storm) -> bool:
+    """A process kills itself at a named place in the code."""
+    if not storm.points:
+        return False
+    point, number = storm.points[0], storm.draw.randint(1, 4)
+    members = storm.cluster.apis if point.startswith("accept") else storm.cluster.workers
+    member = storm.cluster.pick(storm.draw, members)
+    if member is None:
+        return False
+    storm.points.append(storm.points.pop(0))
+    member.extra = {"HUNTER_CRASH": f"{point}:{number}"}
+    member.signal(signal.SIGKILL)
+    return True
+
+
+#: how often each is in the bag
+FAULTS: Final[dict[str, tuple[Act, int]]] = {
+    "worker-kill": (worker_kill, 6),
+    "worker-term": (worker_term, 4),
+    "worker-freeze": (worker_freeze, 2),
+    "api-kill": (api_kill, 2),
+    "redis-flush": (redis_flush, 2),
+    "redis-kill": (redis_kill, 1),
+    "redis-freeze": (redis_freeze, 1),
+    "postgres-crash": (postgres_crash, 1),
+    "postgres-black-hole": (postgres_black_hole, 2),
+    "redis-black-hole": (redis_black_hole, 1),
+    "dns-silence": (dns_silence, 1),
+    "crash-point": (crash_point, 4),
+}
+
+
+@dataclass(slots=True)
+class Storm:
+    """Draws a fault every `1 / rate` seconds and lets each run its course beside the others."""
+
+    cluster: Cluster
+    draw: random.Random
+    kinds: tuple[str, ...]
+    rate: float
+    #: asks the callers to send a list now, and is told when they do
+    send_now: Callable[[asyncio.Event], None]
+    points: list[str] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+    log: list[tuple[float, str]] = field(default_factory=list)
+    _busy: set[str] = field(default_factory=set)
+    _bag: list[str] = field(default_factory=list)
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def busy(self, what: str) -> bool:
+        """True while another fault has hold of it."""
+        return what in self._busy
+
+    @contextlib.contextmanager
+    def using(self, what: str) -> Iterator[None]:
+        """Keep other faults away from it while inside."""
+        self._busy.add(what)
+        try:
+            yield
+        finally:
+            self._busy.discard(what)
+
+    async def rage(self, until: Callable[[], bool]) -> None:
+        """Fault after fault until `until`; those that last go on after it."""
+        while not until():
+            begin = time.monotonic()
+            self._start(self._next())
+            await asyncio.sleep(max(0.0, 1 / self.rate - (time.monotonic() - begin)))
+
+    def _next(self) -> str:
+        if not self._bag:
+            self._bag = [kind for kind in self.kinds for _ in range(FAULTS[kind][1])]
+            self.draw.shuffle(self._bag)
+        return self._bag.pop()
+
+    def _start(self, kind: str) -> None:
+        task = asyncio.create_task(self._run(kind))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, kind: str) -> None:
+        at = time.time()
+        if await FAULTS[kind][0](self):
+            self.done[kind] += 1
+            self.log.append((at, kind))
+
+    async def settle(self) -> None:
+        """Wait until every fault has run its course and nothing is frozen or away."""
+        while self._running:
+            for task in (await asyncio.wait(self._running))[0]:
+                task.result()
+        for member in [*self.cluster.workers, *self.cluster.apis]:
+            if member.frozen:
+                member.signal(signal.SIGCONT)
+
+
+@contextlib.asynccontextmanager
+async def direct_redis(server: Server) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client past the proxy, which gives up at once."""
+    client = redis.asyncio.Redis.from_url(server.url, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
