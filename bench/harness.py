@@ -84,12 +84,16 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
-    """`hunter up` on free ports and an empty folder, asking a name server that serves `zone`."""
+    """`hunter up` on free ports and an empty folder, asking a name server that serves `zone`.
+
+    `zone` is a file, or a folder of files.
+    """
+    files = sorted(zone.iterdir()) if zone.is_dir() else [zone]
     with tempfile.TemporaryDirectory(prefix="hunter-bench-") as folder:
         Path(folder).chmod(0o755)
         port, worker_port = free_port(), free_port()
         name_server = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hunter.local.nameserver", "--zone", str(zone),
+            sys.executable, "-m", "hunter.local.nameserver", *(f"--zone={file}" for file in files),
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         up: asyncio.subprocess.Process | None = None

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,16 @@ from typing import Any
 import processes
 from harness import Row, Running, running_hunter, write_results
 
-from hunter.local.zones import generate, zone_text
+from hunter.local.zones import Company, generate, zone_lines
 from hunter.ops.stages import STAGES
 
 _REST = "DNS and event loop"
 _STAGE = "hunter_scan_stage_cpu_seconds_total"
-_POLL_S = 0.2
-_LOOK_S = 2.0
+_POLL_S = 0.25
+#: between two looks at memory, which the kernel has to walk through
+_LOOK_S = 5.0
+#: lines of one zone file: the name server holds one as text while it reads it
+_ZONE_LINES = 500_000
 _TIMEOUT_S = 3600.0
 #: below this many microseconds a domain, a part of PostgreSQL gets no line of its own
 _WORTH_A_LINE_US = 1.0
@@ -189,15 +193,31 @@ def _us(seconds: float, names: int) -> float:
     return round(1e6 * seconds / names, 1)
 
 
+def write_zones(folder: Path, size: int) -> list[str]:
+    """Zone files of `size` companies, in pieces that are read one by one; their names."""
+    names = []
+
+    def passing() -> Iterator[Company]:
+        for company in generate(size):
+            names.append(company.domain)
+            yield company
+
+    lines = zone_lines(passing())
+    for number in itertools.count():
+        piece = list(itertools.islice(lines, _ZONE_LINES))
+        if not piece:
+            return names
+        (folder / f"{number:04}.zone").write_text("\n".join(piece) + "\n")
+    raise AssertionError("a count has no end")
+
+
 async def run_size(size: int, depth: str, settings: dict[str, str]) -> list[Row]:
     """A fresh Hunter and name server, so that all leads are new; one bulk of `size` names."""
     with tempfile.TemporaryDirectory() as folder:
-        zone = Path(folder) / "bench.zone"
-        companies = list(generate(size))
-        zone.write_text(zone_text(companies))
-        names = [each.domain for each in companies]
-        del companies
-        async with running_hunter(zone, HUNTER_ALLOW_TEST_NAMES="true", **settings) as hunter:
+        names = write_zones(Path(folder), size)
+        async with running_hunter(
+            Path(folder), HUNTER_ALLOW_TEST_NAMES="true", **settings
+        ) as hunter:
             run = await measure(hunter, names, depth)
     return report(run, f"{size:,} names, {depth}")
 

@@ -381,8 +381,9 @@ async def _serve(args: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    text = "\n".join(path.read_text() for path in args.zone)
-    server = NameServer(text, host=args.host, port=args.port, outside=args.outside, record=False)
+    server = NameServer(host=args.host, port=args.port, outside=args.outside, record=False)
+    for path in args.zone:
+        server.load(path.read_text())
     async with server:
         host, port = server.address
         told = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -19,8 +19,8 @@ from hunter.core.eop_label import encode_label
 
 T = TypeVar("T")
 
-#: number of companies that names.yaml can name without repeating one
-MOST_COMPANIES = 100_000
+#: as many as a bulk job takes
+MOST_COMPANIES = 1_000_000
 #: longest character-string a TXT record is cut into; RFC 1035 section 3.3 allows 255
 _STRING_BYTES = 250
 #: documentation networks (RFC 5737): no packet ever leaves for them
@@ -709,8 +709,10 @@ def _named(index: int, seed: int) -> tuple[str, str, str, str]:
     pair = (place * 1_000_003 + seed) % (len(brands) * len(sectors))
     brand, sector = brands[pair % len(brands)], sectors[pair // len(brands)]
     dice = Dice(seed, "name", index)
-    city = cities[(dice.number("city", len(cities)) if not rounds else rounds - 1) % len(cities)]
+    city = cities[(rounds - 1 if rounds else dice.number("city", len(cities))) % len(cities)]
     parts = [brand, sector, city] if rounds else [brand, sector]
+    if rounds > len(cities):  # every city had its turn: branches are numbered
+        parts.append(str((rounds - 1) // len(cities) + 1))
     joint = "-" if rounds or dice.chance("hyphen", 12) else ""
     plain = joint.join(map(fold, parts))
     display = plain
@@ -796,30 +798,36 @@ _OPERATORS_OWN = (
 )
 
 
-def _shared_records(companies: Iterable[Company]) -> Iterator[Record]:
-    """Records outside the companies' zones: every SPF include has a policy behind it."""
-    known = {name for name, _, _ in _OPERATORS_OWN}
-    yield from (Record(*row) for row in _OPERATORS_OWN)
-    for company in companies:
-        for record in company.records:
-            if record.rrtype is not RRType.TXT or not record.rdata.startswith("v=spf1 "):
-                continue
+def _includes(company: Company) -> Iterator[str]:
+    """What the SPF records of a company include."""
+    for record in company.records:
+        if record.rrtype is RRType.TXT and record.rdata.startswith("v=spf1 "):
             for term in record.rdata.split():
                 target = term.removeprefix("include:")
-                if target != term and target and target not in known:
-                    known.add(target)
-                    yield Record(target, RRType.TXT, "v=spf1 ip4:192.0.2.128/25 ~all")
+                if target and target != term:
+                    yield target
 
 
-def zone_lines(companies: Sequence[Company]) -> Iterator[str]:
-    """The zones in the language of `hunter.local.nameserver`, line by line."""
+def _shared_records(includes: Iterable[str]) -> Iterator[Record]:
+    """Records outside the companies' zones: every SPF include has a policy behind it."""
+    own = {name for name, _, _ in _OPERATORS_OWN}
+    yield from (Record(*row) for row in _OPERATORS_OWN)
+    for target in includes:
+        if target not in own:
+            yield Record(target, RRType.TXT, "v=spf1 ip4:192.0.2.128/25 ~all")
+
+
+def zone_lines(companies: Iterable[Company]) -> Iterator[str]:
+    """The zones in the language of `hunter.local.nameserver`, line by line, in one pass."""
+    includes: dict[str, None] = {}
     for company in companies:
+        includes.update(dict.fromkeys(_includes(company)))
         yield f"; {company.domain} ({company.kind})"
         for name, fault in company.faults:
             yield f";! {name} {fault}"
         yield from map(_line, company.records)
     yield "; shared"
-    yield from map(_line, _shared_records(companies))
+    yield from map(_line, _shared_records(includes))
 
 
 def _line(record: Record) -> str:

@@ -12,6 +12,7 @@ from hunter.local.zones import (
     KINDS,
     MOST_COMPANIES,
     Company,
+    _named,
     fold,
     generate,
     load_table,
@@ -67,8 +68,17 @@ def test_microsoft_365_stands_behind_every_gateway(companies: list[Company]) -> 
 
 
 def test_more_companies_than_names_is_refused_with_the_limit() -> None:
-    with pytest.raises(ValueError, match="100,000"):
+    with pytest.raises(ValueError, match="1,000,000"):
         next(generate(MOST_COMPANIES + 1))
+
+
+def test_names_stay_different_when_every_city_had_its_turn() -> None:
+    once_around = 6_000 * 36
+    places = [0, 6_000, once_around, once_around + 6_000, 2 * once_around, MOST_COMPANIES - 1]
+
+    names = [_named(place, 1)[0] for place in places]
+
+    assert len(set(names)) == len(names)
 
 
 def test_there_are_names_with_turkish_letters(companies: list[Company]) -> None:
