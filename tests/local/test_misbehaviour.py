@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -49,19 +50,21 @@ async def heard(sock: socket.socket) -> tuple[bytes, tuple[str, int]]:
     return await asyncio.wait_for(loop.sock_recvfrom(sock, 4096), 5)
 
 
-async def over_tcp(server: NameServer, times: int = 1) -> tuple[bytes, list[bytes]]:
-    """Ask over TCP; gives all that came until the end, and the segments it came in."""
+async def over_tcp(server: NameServer, times: int = 1, *, size: int | None = None) -> bytes:
+    """Ask over TCP; gives the first `size` bytes, or the answers whole, when no more follows."""
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write((struct.pack("!H", len(WIRE)) + WIRE) * times)
-    pieces = []
-    try:
-        async with asyncio.timeout(0.2):
-            while piece := await reader.read(4096):
-                pieces.append(piece)
-    except TimeoutError:
-        pass
+    found = b""
+    async with asyncio.timeout(5):
+        for _ in range(times if size is None else 0):
+            head = await reader.readexactly(2)
+            found += head + await reader.readexactly(int.from_bytes(head, "big"))
+        found += await reader.readexactly(size or 0)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.05):
+            found += await reader.read(4096)
     writer.close()
-    return b"".join(pieces), pieces
+    return found
 
 
 @pytest.mark.parametrize("lie", ["wrong-source", "wrong-address"])
@@ -144,21 +147,21 @@ async def test_only_the_first_answer_is_late() -> None:
 
 async def test_tcp_is_cut_in_the_middle_of_a_message() -> None:
     async with NameServer(ZONE) as server:
-        whole, _ = await over_tcp(server)
+        whole = await over_tcp(server)
+    half = len(whole) // 2
     for word in ("tcp-half", "tcp-cut"):
         async with NameServer(ZONE + f";! . {word}") as server:
-            half, _ = await over_tcp(server)
-            assert half == whole[: len(whole) // 2]
+            assert await over_tcp(server, size=half) == whole[:half]
 
 
 async def test_tcp_comes_in_pairs_or_byte_by_byte() -> None:
     async with NameServer(ZONE) as server:
-        whole, _ = await over_tcp(server)
+        whole = await over_tcp(server)
     async with NameServer(ZONE + ";! . tcp-pairs") as server:
-        assert await over_tcp(server) == (b"", [])
-        assert await over_tcp(server, 2) == (whole * 2, [whole * 2])
+        assert await over_tcp(server, size=0) == b""
+        assert await over_tcp(server, 2) == whole * 2
     async with NameServer(ZONE + ";! . tcp-dribble") as server:
-        assert (await over_tcp(server))[0] == whole
+        assert await over_tcp(server) == whole
 
 
 async def test_a_script_puts_any_bytes_in_place_of_an_answer() -> None:
@@ -167,8 +170,8 @@ async def test_a_script_puts_any_bytes_in_place_of_an_answer() -> None:
 
     async with NameServer(ZONE, script=script) as server, asker(server) as sock:
         first, _ = await heard(sock)
-        over, _ = await over_tcp(server)
-        third, _ = await over_tcp(server)
+        over = await over_tcp(server)
+        third = await over_tcp(server)
 
     assert first == WIRE[:2] + b"x"
     assert over == b"\0\4" + WIRE[:2] + b"xx"
