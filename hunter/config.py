@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hunter.core.errors import Misconfigured
+from hunter.core.points import read_crash
 
 PREFIX = "HUNTER_"
 _DATA_DIR = Path(".local")
@@ -100,6 +101,11 @@ def parse_server(text: str) -> tuple[str, int]:
 
 def _servers(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(parse_server(part) for part in text.split(",") if part.strip())
+
+
+def _crash(text: str) -> str:
+    read_crash(text)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +206,13 @@ class Config:
         0.5, "Time between two looks of the dispatcher.", _seconds(0.05, 60)
     )
 
+    crash: str = _setting(
+        "",
+        "Tests only: point:n kills the process at the n-th pass of a point of hunter.core.points. "
+        "Refused in production.",
+        _crash,
+    )
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
         """Settings from the environment; raises Misconfigured listing every bad value at once."""
@@ -251,6 +264,8 @@ class Config:
             found.append("HUNTER_ADMIN_KEY: production wants at least 24 characters")
         if self.allow_test_names:
             found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
+        if self.crash:
+            found.append("HUNTER_CRASH: not in production")
         if self.log_level == "debug":
             found.append("HUNTER_LOG_LEVEL=debug: not in production; use info")
         return found
@@ -275,6 +290,8 @@ class Config:
 def _shown(value: object) -> str:
     if isinstance(value, Secret):
         return repr(value)
+    if value == "":
+        return "(not set)"
     if isinstance(value, tuple):
         return ",".join(f"[{a}]:{p}" if ":" in a else f"{a}:{p}" for a, p in value) or "(not set)"
     if isinstance(value, bool):

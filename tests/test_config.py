@@ -125,3 +125,13 @@ def test_a_name_server_is_an_address_with_an_optional_port(
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not|wants"):
         parse_server(text)
+
+
+def test_a_crash_point_is_checked_and_refused_in_production() -> None:
+    (unknown,) = _problems(HUNTER_CRASH="commit.lunch:1")
+    (number,) = _problems(HUNTER_CRASH="commit.written:0")
+    refused = _problems(HUNTER_CRASH="commit.written:2", HUNTER_ENVIRONMENT="production")
+
+    assert "no such point; it knows accept.opened, " in unknown
+    assert "wants point:n with n from 1" in number
+    assert "HUNTER_CRASH: not in production" in refused

@@ -12,6 +12,8 @@ import uvloop
 from hunter.cli.main import Exit
 from hunter.config import Config
 from hunter.core.errors import Misconfigured
+from hunter.core.points import read_crash
+from hunter.ops.crash import arm
 from hunter.ops.log import configure_logging
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
@@ -31,6 +33,7 @@ def require_servers(config: Config, command: str) -> None:
 def run_service(service: Service, config: Config) -> int:
     """Run until SIGTERM or SIGINT, which drain; a second signal ends at once."""
     configure_logging(config)
+    arm(read_crash(config.crash))
     uvloop.run(until_signalled(service))
     return Exit.OK
 

@@ -13,6 +13,8 @@ import msgspec
 from hunter.core.answers import Depth
 from hunter.core.domain import parse_domain
 from hunter.core.errors import Conflict, HunterError, InvalidDomain, InvalidInput, LimitExceeded
+from hunter.core.points import Point
+from hunter.ops.crash import pass_point
 from hunter.queue.hints import Hints
 from hunter.store import chunks, idempotency, jobs
 from hunter.store.database import Connection, Database
@@ -134,6 +136,7 @@ async def _accept_in_slices(
     while True:
         try:
             await upload.db.transact(upload.open)
+            pass_point(Point.ACCEPT_OPENED)
             break
         except _KeyTakenError as taken:
             if taken.earlier.body_hash is not None and not upload.is_read:
@@ -167,6 +170,7 @@ async def _batches(
 
 async def _accepted(upload: _Upload, hints: Hints, status: str) -> Accepted:
     """The answer; chunks of an interactive job are hinted at once, others by the dispatcher."""
+    pass_point(Point.ACCEPT_ACCEPTED)
     if upload.hinted:
         pairs = [(hint.chunk_id, hint.number) for hint in upload.hinted]
         if not await hints.give(upload.lane, pairs, within_s=_HINT_WITHIN_S):
@@ -319,6 +323,7 @@ class _Upload:
                 await self._add(conn, names, rejects)
 
         await self.db.transact(work)
+        pass_point(Point.ACCEPT_STORED)
         self._stored += len(names)
         del self.reading.names[:size]
         self.reading.rejects = []
@@ -354,6 +359,7 @@ class _Upload:
             )
         if self._companion is not None:
             await self._companion.accepted(conn, self.answer(status))
+        pass_point(Point.ACCEPT_CLOSING)
         return status
 
     def answer(self, status: str) -> Accepted:

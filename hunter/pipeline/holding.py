@@ -13,6 +13,8 @@ import msgspec
 import structlog
 
 from hunter.core.errors import Unavailable
+from hunter.core.points import Point
+from hunter.ops.crash import pass_point
 from hunter.store import chunks
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database
@@ -130,12 +132,15 @@ class Holding:
         """Make chunks ready again without a loss; without PostgreSQL their leases run out."""
 
         async def work(conn: Connection) -> int:
-            return await chunks.give_back(conn, epochs)
+            count = await chunks.give_back(conn, epochs)
+            pass_point(Point.DRAIN_RETURNING)
+            return count
 
         try:
             handed = await self._db.transact(
                 work, deadline_s=_HAND_BACK_DEADLINE_S, try_s=_HAND_BACK_DEADLINE_S, reserved=True
             )
+            pass_point(Point.DRAIN_RETURNED)
             log.info("leases handed back", chunks=handed)
         except Unavailable:
             log.warning("leases left to run out", chunks=len(epochs))

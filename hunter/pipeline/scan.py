@@ -16,7 +16,9 @@ from hunter.core.answers import Survey
 from hunter.core.errors import Unavailable
 from hunter.core.idn import to_unicode
 from hunter.core.judgement import ScanStatus
+from hunter.core.points import Point
 from hunter.knowledge.load import Knowledge
+from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.pipeline.holding import Holding
@@ -124,16 +126,24 @@ class Scanner:
     async def _claim(
         self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
     ) -> Claim | None:
+        async def take(conn: Connection) -> Claim | None:
+            taken = await claim(conn)
+            if taken is not None:
+                pass_point(Point.CLAIM_TAKEN)
+            return taken
+
         try:
             claimed = await self._clock.run(
                 "claim",
                 self._db.transact(
-                    claim, deadline_s=CLAIM_DEADLINE_S, reserved=lane == "interactive"
+                    take, deadline_s=CLAIM_DEADLINE_S, reserved=lane == "interactive"
                 ),
             )
         except Unavailable as error:
             log.warning("chunk not claimed", reason=str(error))
             return None
+        if claimed is not None:
+            pass_point(Point.CLAIM_COMMITTED)
         if claimed is not None and claimed.was_lost:
             self._metrics.hunter_lease_losses_total.inc({})
         return claimed
@@ -178,7 +188,9 @@ class Scanner:
             verdicts = await self._judge_all(claim, order, standings)
             missing = [domain for domain in domains if domain not in standings]
             await self._write(conn, claim, verdicts, missing)
+            pass_point(Point.COMMIT_WRITTEN)
             await self._count(conn, claim, verdicts)
+            pass_point(Point.COMMIT_COUNTED)
             return verdicts
 
         async def one_by_one(conn: Connection) -> list[Verdict]:
@@ -213,7 +225,7 @@ class Scanner:
         """Lock the chunk, before any lead, and only while it is ours and not done."""
         match await chunks.fence(conn, claim.chunk_id, claim.epoch):
             case Fence.HELD:
-                return
+                pass_point(Point.COMMIT_FENCED)
             case Fence.DONE:
                 raise _CommittedError
             case Fence.LOST:
@@ -327,7 +339,9 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
         started = loop.time()
         try:
             seen = await scanner.survey_all(claim, slot_is_free)
+            pass_point(Point.CLAIM_SURVEYED)
             await scanner.commit(claim, seen)
+            pass_point(Point.COMMIT_COMMITTED)
         except _FencedError:
             log.info("chunk fenced out", epoch=claim.epoch)
             return

@@ -11,6 +11,8 @@ import structlog
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
+from hunter.core.points import Point
+from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Generation, Hints
 from hunter.store import chunks, completion, idempotency, ingests, jobs, judged, poison
@@ -56,6 +58,7 @@ class Dispatcher:
         if redis is Generation.WIPED:
             log.warning("Redis was wiped, hints are given again")
             await self._db.transact(chunks.forget_hints, deadline_s=_DEADLINE_S)
+            pass_point(Point.DISPATCH_WIPED)
             await self._hints.set_generation()
         await self._condemn()
         if redis is not Generation.AWAY:  # a mark without its hint would only make the chunk wait
@@ -69,6 +72,8 @@ class Dispatcher:
         async def work(conn: Connection) -> list[Verdict]:
             verdicts = await poison.condemn(conn)
             await judged.mark_failed(conn, sorted(v.domain for v in verdicts if v.domain))
+            if verdicts:
+                pass_point(Point.DISPATCH_CONDEMNED)
             return verdicts
 
         for verdict in await self._db.transact(work, deadline_s=_DEADLINE_S):
@@ -87,13 +92,17 @@ class Dispatcher:
             limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=stale_s)
             if not limit:
                 return []
-            return await chunks.pick(conn, lane, limit=limit, stale_s=stale_s)
+            marked = await chunks.pick(conn, lane, limit=limit, stale_s=stale_s)
+            if marked:
+                pass_point(Point.DISPATCH_PICKED)
+            return marked
 
         picked = await self._db.transact(
             pick, deadline_s=_DEADLINE_S, reserved=lane == "interactive"
         )
         if not picked:
             return
+        pass_point(Point.DISPATCH_MARKED)
         pairs = [(hint.chunk_id, hint.number) for hint in picked]
         if not await self._hints.give(lane, pairs):
 
@@ -101,6 +110,7 @@ class Dispatcher:
                 await chunks.unmark(conn, [hint.chunk_id for hint in picked])
 
             await self._db.transact(unmark, deadline_s=_DEADLINE_S)
+        pass_point(Point.DISPATCH_HINTED)
 
     async def _finish_jobs(self) -> None:
         async with self._db.acquire() as conn:
@@ -108,7 +118,9 @@ class Dispatcher:
         for job_id in through:
 
             async def finish(conn: Connection) -> str | None:
-                return await completion.finish(conn, job_id)  # noqa: B023  # called in this round
+                status = await completion.finish(conn, job_id)  # noqa: B023  # called in this round
+                pass_point(Point.DISPATCH_FINISHING)
+                return status
 
             status = await self._db.transact(finish, deadline_s=_DEADLINE_S)
             if status == "completed":

@@ -9,6 +9,8 @@ import structlog
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
+from hunter.core.points import Point
+from hunter.ops.crash import pass_point
 from hunter.pipeline.scan import CLAIM_DEADLINE_S, Scanner
 from hunter.store import chunks
 from hunter.store.database import Connection, Database
@@ -65,6 +67,7 @@ class Heartbeat:
 
     async def drain(self, grace_s: float) -> None:
         """Let work under way finish within `grace_s`, then hand the other leases back."""
+        pass_point(Point.DRAIN_STARTED)
         holding = self._scanner.holding
         await holding.settle(grace_s)
         holding.close()

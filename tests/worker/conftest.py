@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from hunter.config import Config
@@ -169,6 +170,8 @@ _PASSED_ON = (
     "worker_slots",
     "interactive_slots",
     "drain_grace_s",
+    "db_pool_size",
+    "crash",
 )
 
 
@@ -180,40 +183,72 @@ def free_ports() -> Iterator[int]:
     return iter(free_port, None)
 
 
+Start = Callable[..., Awaitable[WorkerProcess]]
+
+
 @pytest.fixture
-async def start_worker(
-    settings: Config, free_ports: Iterator[int]
-) -> AsyncIterator[Callable[..., Awaitable[WorkerProcess]]]:
-    """Start workers as processes of their own, killed at the end."""
+async def start(settings: Config) -> AsyncIterator[Start]:
+    """Start Hunter as processes of its own, killed at the end."""
     started: list[WorkerProcess] = []
 
-    async def start(code: str = "", **changed: Any) -> WorkerProcess:
-        """`code` is run instead of `hunter work`, to plant a fault in the process."""
+    async def begin(command: list[str], environ: dict[str, str], **changed: Any) -> WorkerProcess:
         config = dataclasses.replace(settings, **changed)
-        environ = {f"HUNTER_{name.upper()}": str(getattr(config, name)) for name in _PASSED_ON}
+        values = {f"HUNTER_{name.upper()}": str(getattr(config, name)) for name in _PASSED_ON}
         host, port = config.dns_servers[0]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *(("-c", code) if code else ("-m", "hunter", "work")),
+            *command,
             env={
                 k: v
                 for k, v in os.environ.items()
                 if k.startswith(("PATH", "COV", "LANG", "PYTHON"))
             }
-            | environ
+            | values
             | {
                 "HUNTER_DNS_SERVERS": f"{host}:{port}",
-                "HUNTER_WORKER_PORT": str(next(free_ports)),
                 "HUNTER_DATA_DIR": str(config.data_dir),
                 "HUNTER_ALLOW_TEST_NAMES": "true",
-            },
+            }
+            | environ,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         started.append(WorkerProcess(process))
         return started[-1]
 
-    yield start
+    yield begin
     for worker in started:
         if worker.process.returncode is None:
             await worker.kill()
+
+
+@pytest.fixture
+def start_worker(start: Start, free_ports: Iterator[int]) -> Start:
+    """Start workers; `code` is run instead of `hunter work`, to plant a fault in the process."""
+
+    async def begin(code: str = "", **changed: Any) -> WorkerProcess:
+        command = ["-c", code] if code else ["-m", "hunter", "work"]
+        return await start(command, {"HUNTER_WORKER_PORT": str(next(free_ports))}, **changed)
+
+    return begin
+
+
+@pytest.fixture
+def start_api(
+    start: Start, free_ports: Iterator[int]
+) -> Callable[..., Awaitable[tuple[WorkerProcess, str]]]:
+    """Start an API; its process and its URL, once it answers."""
+
+    async def begin(**changed: Any) -> tuple[WorkerProcess, str]:
+        port = next(free_ports)
+        api = await start(["-m", "hunter", "serve"], {"HUNTER_PORT": str(port)}, **changed)
+        url = f"http://127.0.0.1:{port}"
+        async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+            while True:
+                try:
+                    async with http.get(f"{url}/healthz/live"):
+                        return api, url
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.05)
+
+    return begin
