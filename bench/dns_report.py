@@ -90,7 +90,7 @@ def wanted(first: Sequence[Row], second: Sequence[Row], memory: Sequence[Row]) -
     rate = best(fast, "Hunter")
     values = {(row.row, row.metric): row.value for row in fast}
     full = next((r.row for r in fast if "10,000" in r.row and r.metric == "questions"), "")
-    bad = [row for row in (*first, *second, *memory) if row.metric in {"lost", "wrong"}]
+    rows = (*first, *second, *memory)
     steps = [row.value for row in memory if row.metric.startswith("memory after")]
     network = [row for row in second if row.row.startswith("Hunter")]
     return [
@@ -99,9 +99,8 @@ def wanted(first: Sequence[Row], second: Sequence[Row], memory: Sequence[Row]) -
         Wanted("best rate, of massdns'", _part(rate, best(first, "massdns")), 0.5),
         Wanted("10,000 in flight, of the best", _part(values.get((full, "questions")), rate), 0.6),
         Wanted("10,000 in flight, lost", values.get((full, "lost")), 0, "questions", is_limit=True),
-        Wanted(
-            "lost or wrong in any row", sum(r.value for r in bad), 0, "questions", is_limit=True
-        ),
+        Wanted("lost or wrong in our rows", bad(rows), 0, "questions", is_limit=True),
+        Wanted("lost or wrong in the peers'", bad(rows, ours=False), 0, "questions", is_limit=True),
         Wanted(
             "memory after the last 100,000, of the first",
             _part(steps[-1], steps[0]) if steps else None,
@@ -115,6 +114,15 @@ def wanted(first: Sequence[Row], second: Sequence[Row], memory: Sequence[Row]) -
             "questions/s",
         ),
     ]
+
+
+def bad(rows: Iterable[Row], *, ours: bool = True) -> float:
+    """Answers that were lost or wrong in our rows, or in the peers'."""
+    return sum(
+        row.value
+        for row in rows
+        if row.metric in {"lost", "wrong"} and row.row.startswith("Hunter") == ours
+    )
 
 
 def _part(value: float | None, whole: float | None) -> float | None:
