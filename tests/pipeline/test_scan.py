@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
@@ -350,8 +350,8 @@ async def test_while_no_name_server_answers_chunks_go_back_and_nothing_is_writte
 async def test_a_domain_that_cannot_be_surveyed_fails_alone(
     db: Database, hints: Hints, engine: Engine
 ) -> None:
-    class Deaf(Engine):
-        """Breaks when asked about b.example."""
+    class Deaf:
+        """Breaks when asked about b.example. No heir: the engine may be compiled."""
 
         usable = True
         heard = 0
@@ -361,7 +361,7 @@ async def test_a_domain_that_cannot_be_surveyed_fails_alone(
                 raise OSError("no socket")
             return await engine.ask(questions, **settings)
 
-    deaf = Deaf.__new__(Deaf)
+    deaf = cast("Engine", Deaf())
     lines = [Line(1, "a.example"), Line(2, "b.example")]
     accepted = await accept_scan(
         db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True
