@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,19 @@ class Running:
         return sizes
 
 
+async def start_name_server(files: Iterable[Path]) -> tuple[asyncio.subprocess.Process, str]:
+    """A process that serves zone files, and where it listens. Whoever starts it ends it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hunter.local.nameserver", *(f"--zone={file}" for file in files),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    told = (await process.stdout.readline()).decode().strip()
+    if not told.startswith("listening on "):
+        raise RuntimeError("the name server did not start")
+    return process, told.removeprefix("listening on ")
+
+
 @contextlib.asynccontextmanager
 async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
     """`hunter up` on free ports and an empty folder, asking a name server that serves `zone`.
@@ -92,21 +105,14 @@ async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
     with tempfile.TemporaryDirectory(prefix="hunter-bench-") as folder:
         Path(folder).chmod(0o755)
         port, worker_port = free_port(), free_port()
-        name_server = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hunter.local.nameserver", *(f"--zone={file}" for file in files),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        name_server, address = await start_name_server(files)
         up: asyncio.subprocess.Process | None = None
         try:
-            assert name_server.stdout
-            told = (await name_server.stdout.readline()).decode().strip()
-            if not told.startswith("listening on "):
-                raise RuntimeError("the name server did not start")
             env = {k: v for k, v in os.environ.items() if not k.startswith("HUNTER_")} | {
                 "HUNTER_DATA_DIR": folder,
                 "HUNTER_PORT": str(port),
                 "HUNTER_WORKER_PORT": str(worker_port),
-                "HUNTER_DNS_SERVERS": told.removeprefix("listening on "),
+                "HUNTER_DNS_SERVERS": address,
                 "HUNTER_LOG_LEVEL": "warning",
                 **settings,
             }
