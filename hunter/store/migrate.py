@@ -96,8 +96,12 @@ def migrate_up(url: str) -> list[str]:
         missing = backend.to_apply(_files())
         done = []
         for migration in missing:
-            backend.apply_one(migration)
-            session.execute(_RECORD, (migration.id, _checksum(migration.id)))
+            # yoyo would mark it in a transaction of its own: a crash in between would leave a
+            # migration applied that nobody knows of
+            with backend.transaction():
+                migration.process_steps(backend, "apply")
+                backend.mark_one(migration)
+                backend.cursor().execute(_RECORD, (migration.id, _checksum(migration.id)))
             done.append(migration.id)
         session.execute(_PARTITIONS, (_MONTHS_AHEAD,))
     return done
@@ -105,11 +109,13 @@ def migrate_up(url: str) -> list[str]:
 
 def rollback(url: str, count: int = 1) -> list[str]:
     """Take back the last `count` migrations; the ids, newest first. Data in them is lost."""
-    with _exclusive(url) as (session, backend):
+    with _exclusive(url) as (_, backend):
         done = []
         for migration in list(backend.to_rollback(_files()))[:count]:
-            backend.rollback_one(migration)
-            session.execute(_FORGET, (migration.id,))
+            with backend.transaction():
+                migration.process_steps(backend, "rollback")
+                backend.unmark_one(migration)
+                backend.cursor().execute(_FORGET, (migration.id,))
             done.append(migration.id)
     return done
 

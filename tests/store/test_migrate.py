@@ -41,6 +41,24 @@ async def test_up_down_up_gives_the_same_schema(empty_database_url: str) -> None
     assert _objects(empty_database_url) == first
 
 
+async def test_a_migration_that_cannot_be_marked_is_not_applied(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applied = await asyncio.to_thread(migrate.migrate_up, empty_database_url)
+    before = _objects(empty_database_url)
+    await asyncio.to_thread(migrate.rollback, empty_database_url)
+    without = _objects(empty_database_url)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "_RECORD", "SELECT 1 / 0, %s, %s")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await asyncio.to_thread(migrate.migrate_up, empty_database_url)
+
+    assert _objects(empty_database_url) == without
+    assert await asyncio.to_thread(migrate.migrate_up, empty_database_url) == applied[-1:]
+    assert _objects(empty_database_url) == before
+
+
 async def test_every_migration_has_a_rollback() -> None:
     files = {path.name for path in migrate.migrations_dir().glob("*.sql")}
     forward = {name for name in files if not name.endswith(".rollback.sql")}
