@@ -7,6 +7,7 @@ and a lost hint is given again.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
@@ -32,6 +33,8 @@ LOOK: Final = "look_at_chunk"
 HINT_VERSION: Final = 1
 #: a hint nobody took by then is dropped; the dispatcher gives it again long before
 EXPIRES_S: Final = 30
+#: arq takes what is due the longest first
+_LONG_AGO: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 #: its absence says that Redis was wiped
 _GENERATION_KEY: Final = "hunter:generation"
 
@@ -122,29 +125,37 @@ class Hints:
             raise Unavailable("Redis does not answer") from error
 
     async def give(
-        self, lane: str, hints: Sequence[tuple[int, int]], *, within_s: float | None = None
+        self,
+        lane: str,
+        hints: Sequence[tuple[int, int]],
+        *,
+        within_s: float | None = None,
+        ahead: bool = False,
     ) -> bool:
         """Hint (chunk id, number of the hint) each; False when Redis did not take them all in time.
 
-        The job id holds the number, so the same hint twice is one, and a later one is another.
+        With `ahead` they go before all hints that wait. The job id holds the number, so the same hint twice is one, and a later one is another.
         """
         try:
             async with asyncio.timeout(within_s):
                 for start in range(0, len(hints), _AT_ONCE):
                     some = hints[start : start + _AT_ONCE]
-                    await asyncio.gather(*(self._give_one(lane, *hint) for hint in some))
+                    await asyncio.gather(
+                        *(self._give_one(lane, *hint, ahead=ahead) for hint in some)
+                    )
         except REDIS_AWAY as error:
             log.warning("hints not given", lane=lane, error=type(error).__name__)
             return False
         return True
 
-    async def _give_one(self, lane: str, chunk_id: int, number: int) -> None:
+    async def _give_one(self, lane: str, chunk_id: int, number: int, *, ahead: bool) -> None:
         await self._redis.enqueue_job(
             LOOK,
             chunk_id,
             _job_id=f"c{chunk_id}-{number}",
             _queue_name=queue_name(lane),
             _expires=EXPIRES_S,
+            _defer_until=_LONG_AGO if ahead else None,
         )
 
     async def generation(self) -> Generation:

@@ -26,6 +26,8 @@ class Hint(msgspec.Struct, frozen=True, gc=False):
 
     chunk_id: int
     number: int
+    #: somebody had begun it: it goes before what still waits for its first turn
+    begun: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -105,14 +107,17 @@ _PICK: Final[LiteralString] = """
     )
     UPDATE scan_chunk SET hinted_at = now(), hints = hints + 1
     FROM picked WHERE scan_chunk.id = picked.id
-    RETURNING scan_chunk.id, hints
+    RETURNING scan_chunk.id, hints, epoch > 0 AS begun
 """
 
 
 async def pick(conn: Connection, lane: str, *, limit: int, stale_s: float) -> list[Hint]:
     """Mark up to `limit` claimable chunks as hinted, fairly over jobs; they are hinted after COMMIT."""
     rows = await conn.fetch(_PICK, lane, stale_s, limit, PAYLOAD_VERSION)
-    return sorted((Hint(row["id"], row["hints"]) for row in rows), key=lambda hint: hint.chunk_id)
+    return sorted(
+        (Hint(row["id"], row["hints"], row["begun"]) for row in rows),
+        key=lambda hint: hint.chunk_id,
+    )
 
 
 _MARK: Final[LiteralString] = """

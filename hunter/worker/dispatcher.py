@@ -103,8 +103,11 @@ class Dispatcher:
         if not picked:
             return
         pass_point(Point.DISPATCH_MARKED)
-        pairs = [(hint.chunk_id, hint.number) for hint in picked]
-        if not await self._hints.give(lane, pairs):
+        begun = [(hint.chunk_id, hint.number) for hint in picked if hint.begun]
+        others = [(hint.chunk_id, hint.number) for hint in picked if not hint.begun]
+        if not (
+            await self._hints.give(lane, begun, ahead=True) and await self._hints.give(lane, others)
+        ):
 
             async def unmark(conn: Connection) -> None:
                 await chunks.unmark(conn, [hint.chunk_id for hint in picked])

@@ -116,3 +116,13 @@ async def test_the_pool_is_counted(hints: Hints) -> None:
     await hints.ping()
 
     assert (hints.connections_in_use, hints.connections_max) == (0, 16)
+
+
+async def test_hints_of_chunks_begun_before_are_taken_first(hints: Hints) -> None:
+    await hints.give("bulk", [(1, 1), (2, 1)])
+    await hints.give("bulk", [(3, 2)], ahead=True)
+
+    waiting = await hints._redis.zrange(queue_name("bulk"), 0, -1)
+
+    assert waiting[0] == b"c3-2"
+    assert 0 < await hints._redis.pttl("arq:job:c3-2") <= 30_000

@@ -213,6 +213,17 @@ async def test_a_hint_is_not_given_again_before_it_is_stale(db: Database) -> Non
         assert later[0].number == first[0].number + 1
 
 
+async def test_a_chunk_somebody_had_begun_is_hinted_as_such(db: Database) -> None:
+    async with db.acquire() as conn:
+        _, (lost, _) = await _job(conn, 1, 1)
+        await _must_claim(conn, lost)
+        await _expire(conn)
+
+        picked = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+
+        assert [hint.begun for hint in picked] == [True, False]
+
+
 async def test_two_dispatchers_pick_different_chunks(db: Database) -> None:
     async with db.acquire() as conn:
         for _ in range(4):
