@@ -98,7 +98,8 @@ class _Surveyor:
     async def ask(self, questions: Iterable[Question]) -> list[Answer]:
         """Ask about the domain and names below it, never from memory."""
         answers = await self._engine.ask([*questions], lane=self._lane, budget=self.budget)
-        self.answers.update((answer.question, answer) for answer in answers)
+        for answer in answers:
+            self.answers[answer.question] = answer
         return answers
 
     async def ask_below(self, questions: Iterable[tuple[RRType, str]]) -> None:
