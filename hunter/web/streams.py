@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
+#: a caller that takes nothing for so long is let go
+WRITE_DEADLINE_S: Final = 60.0
 #: a spreadsheet takes a cell that starts so for a formula and may run it
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -91,6 +94,19 @@ def _safe(cell: object) -> object:
     return cell
 
 
+class _StalledError(Exception):
+    """The caller takes nothing any more."""
+
+
+async def _write(response: web.StreamResponse, data: bytes) -> None:
+    """Send; raises _StalledError when the caller does not read for `WRITE_DEADLINE_S`."""
+    try:
+        async with asyncio.timeout(WRITE_DEADLINE_S):
+            await response.write(data)
+    except TimeoutError:
+        raise _StalledError from None
+
+
 async def _stream(
     request: web.Request,
     pages: AsyncGenerator[list[Any], None],
@@ -108,12 +124,16 @@ async def _stream(
         response.enable_compression()
         await response.prepare(request)
         try:
-            await response.write(head + encode(first))
+            await _write(response, head + encode(first))
             async for rows in pages:
-                await response.write(encode(rows))
+                await _write(response, encode(rows))
             await response.write_eof()
         except ConnectionError:
             log.info("caller went away")
+        except _StalledError:
+            log.info("caller stopped reading")
+            if request.transport is not None:
+                request.transport.abort()
         except Exception:
             log.exception("stream broken off")
             if request.transport is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from pytest_aiohttp import AiohttpClient
 
+from hunter.web import streams
 from hunter.web.streams import stream_csv, stream_ndjson, wanted_format
 
 
@@ -112,3 +114,28 @@ async def test_no_cell_is_a_formula(aiohttp_client: AiohttpClient, cell: str) ->
 
     text = await (await client.get("/")).text(encoding="utf-8-sig")
     assert text.partition("\r\n")[2].strip('"').startswith("'")
+
+
+async def test_a_caller_that_stops_reading_is_let_go(
+    aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "WRITE_DEADLINE_S", 0.2)
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncGenerator[list[Any], None]:
+        try:
+            while True:
+                yield ["x" * 1_000_000]
+        finally:
+            closed.set()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await stream_ndjson(request, endless())
+
+    client = await _client_of(aiohttp_client, handler)
+    _, writer = await asyncio.open_connection(client.host, client.port, limit=1)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    async with asyncio.timeout(20):
+        await closed.wait()
+    writer.close()
