@@ -80,7 +80,7 @@ class Scanner:
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
-        self._waiting = Waiting()
+        self.waiting = Waiting()
         self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
     async def look_at(self, chunk_id: int, lane: str) -> bool:
@@ -151,7 +151,7 @@ class Scanner:
     async def survey_all(self, claim: Claim, slot_is_free: asyncio.Event) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
         heard = self._engine.heard
-        with self._waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
+        with self.waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
             seen = await asyncio.gather(
                 *(self._survey_one(claim, name, one_less) for name in claim.domains)
             )
@@ -353,6 +353,8 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             log.exception("chunk failed")
             await scanner.put_back(claim, error, counted=True)
             return
+        finally:
+            scanner.waiting.ended(slot_is_free)
         duration_ms = round(1000 * (loop.time() - started), 1)
         log.info("chunk scanned", domains=len(claim.domains), duration_ms=duration_ms)
         try:

@@ -11,15 +11,26 @@ from typing import Final
 #: servers are dead takes seconds, and in a long list nearly every chunk has one.
 PATIENCE_S: Final = 0.5
 _LAST: Final = 10
-#: most domains in chunks that wait so; their answers are held in memory, some 5 KiB each
-MOST_WAITING: Final = 12_800
+#: most domains in chunks that gave their slot away; their answers are held in memory, some 5 KiB
+#: each, until they are committed, which on a busy machine can take longer than the silence
+MOST_WAITING: Final = 6_000
 
 
 class Waiting:
     """How many domains are in chunks of this process that gave their slot away."""
 
     def __init__(self) -> None:
-        self.domains = 0
+        #: the slot's event, of each of these chunks, and how many domains it has
+        self._given: dict[asyncio.Event, int] = {}
+
+    @property
+    def domains(self) -> int:
+        """How many these are now."""
+        return sum(self._given.values())
+
+    def ended(self, slot_is_free: asyncio.Event) -> None:
+        """A chunk is through, whether it gave its slot away or not."""
+        self._given.pop(slot_is_free, None)
 
     @contextmanager
     def for_the_last_of(
@@ -29,13 +40,10 @@ class Waiting:
         loop = asyncio.get_running_loop()
         left = total
         timer: asyncio.TimerHandle | None = None
-        counted = 0
 
         def give_slot() -> None:
-            nonlocal counted
             if self.domains + total <= MOST_WAITING:
-                counted = total
-                self.domains += total
+                self._given[slot_is_free] = total
                 slot_is_free.set()
 
         def one_less() -> None:
@@ -49,4 +57,3 @@ class Waiting:
         finally:
             if timer is not None:
                 timer.cancel()
-            self.domains -= counted

@@ -51,6 +51,7 @@ async def test_a_chunk_with_a_silent_domain_gives_its_slot_away_and_is_committed
     async with db.acquire() as conn:
         progress = await jobs.progress(conn, UUID(accepted.job_id))
     assert (progress.succeeded, progress.unknown) == (19, 1)
+    assert scanner.waiting.domains == 0
     assert scanner.holding.held == {}
 
 
@@ -58,8 +59,8 @@ async def test_a_slot_is_kept_while_enough_domains_wait_already(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(waiting, "MOST_WAITING", 199)
     chunks = Waiting()
-    chunks.domains = waiting.MOST_WAITING - 100
     slot_is_free = asyncio.Event()
 
     with chunks.for_the_last_of(200, slot_is_free) as one_less:
@@ -70,7 +71,7 @@ async def test_a_slot_is_kept_while_enough_domains_wait_already(
     assert not slot_is_free.is_set()
 
 
-async def test_waiting_domains_are_counted_until_their_chunk_is_surveyed(
+async def test_waiting_domains_are_counted_until_their_chunk_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
@@ -81,8 +82,9 @@ async def test_waiting_domains_are_counted_until_their_chunk_is_surveyed(
         for _ in range(195):
             one_less()
         await slot_is_free.wait()
-        assert chunks.domains == 200
 
+    assert chunks.domains == 200
+    chunks.ended(slot_is_free)
     assert chunks.domains == 0
 
 
