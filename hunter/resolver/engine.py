@@ -72,15 +72,8 @@ class Engine(Receiver):
         self._tcp_ticks = self._clock.ticks(tuning.tcp_timeout_s)
         self._timer: asyncio.TimerHandle | None = None
         self.tally = Tally()
-        self._outbox = Outbox(
-            self._ports,
-            self._clock,
-            self.tally,
-            self._now,
-            self._end,
-            self._broken,
-            config.dns_0x20,
-        )
+        end, broken, mixing = self._end, self._broken, config.dns_0x20
+        self._outbox = Outbox(self._ports, self._clock, self.tally, self._now, end, broken, mixing)
         self._keeper = Keeper(
             self._ports, tuning, self._clock, self._send_probe, self._rate_limited
         )
