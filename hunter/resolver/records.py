@@ -36,14 +36,16 @@ class MalformedAnswer(ValueError):
 def read_name(data: bytes, at: int) -> tuple[str, int]:
     """The name at an offset and the offset behind it.
 
-    Compression pointers must lead backwards, each before the last, so that no bytes can make this
-    loop (RFC 1035 section 4.1.4), and there is one a label at most, so that none can make it long.
+    Compression pointers must lead backwards, to a name that ends before the one that points to it,
+    so that no bytes can make this loop (RFC 1035 section 4.1.4), and there is one a label at most,
+    so that none can make it long.
     Raises MalformedAnswer or IndexError.
     """
     labels = []
     behind = 0
     hops = 0
     limit = at
+    fence = len(data)
     size = 0
     while length := data[at]:
         if length < 64:
@@ -52,17 +54,18 @@ def read_name(data: bytes, at: int) -> tuple[str, int]:
             size += length + 1
         elif length >= 192:
             target = (length & 0x3F) << 8 | data[at + 1]
-            if target >= limit:
+            if target >= limit or at + 2 > fence:
                 raise MalformedAnswer("a compression pointer does not lead backwards")
             hops += 1
             if hops > _MAX_HOPS:
                 raise MalformedAnswer("a name of more compression pointers than labels fit in")
             behind = behind or at + 2
+            fence = limit
             at = limit = target
         else:
             raise MalformedAnswer("a label of a kind that does not exist")
-    if size > 254:
-        raise MalformedAnswer("a name is longer than 255 bytes")
+    if size > 254 or at >= fence:
+        raise MalformedAnswer("a name is longer than 255 bytes, or runs into what points to it")
     if not labels:
         return ".", behind or at + 1
     raw = b".".join(labels)

@@ -76,32 +76,36 @@ def _decode(data: bytes, at: int, name: str, template: Template, server: str) ->
             raise MalformedAnswer("a record leaves the message")
         if mine and rclass == wire.IN and rtype == code:
             found.append(read_record(code, data, at, end))
-            ttl = min(ttl, rttl)
+            ttl = min(ttl, rttl if rttl < _TTL_LIMIT else 0)
         elif mine and rclass == wire.IN and rtype == records.CNAME:
+            skipped = skipped or bool(found)
             owner = exact_name(data, at, end)
             pointer = 0xC000 | at
             chain.append(owner)
-            ttl = min(ttl, rttl)
+            ttl = min(ttl, rttl if rttl < _TTL_LIMIT else 0)
         else:
             skipped = True
         at = end
-    if skipped and (chain or not found):
+    if (skipped and (chain or not found)) or _comes_round(name, chain):
         # RRs may come in any order (RFC 1034 section 3.6): look again, with all of them at hand
         chain, found, ttl = _unordered(data, start, answers, name, code)
-    if chain and (len(chain) > MAX_CHAIN or name in chain or len(set(chain)) < len(chain)):
+    if len(chain) > MAX_CHAIN or _comes_round(name, chain):
         return Answer(name, template.rrtype, Outcome.CNAME_LOOP, chain=tuple(chain), server=server)
     authenticated = data[3] & wire.AD != 0
     if found:
         # the code is about the end of the chain (RFC 6604 section 3), which of a CNAME is its target
         if data[3] & 15 and code != records.CNAME:
             raise MalformedAnswer("records of a name that is said not to exist")
+        if len(found) > 1:
+            # a set holds no record twice, however often a server sends it (RFC 2181 section 5)
+            found = list(dict.fromkeys(found))
         return Answer(
             name,
             template.rrtype,
             _FOUND,
             tuple(found),
             tuple(chain),
-            ttl if ttl < _TTL_LIMIT else 0,
+            ttl,
             authenticated,
             server,
         )
@@ -115,19 +119,28 @@ def _decode(data: bytes, at: int, name: str, template: Template, server: str) ->
     return Answer(name, template.rrtype, outcome, (), tuple(chain), least, authenticated, server)
 
 
+def _comes_round(name: str, chain: list[str]) -> bool:
+    """True when a CNAME chain meets one of its names again."""
+    return bool(chain) and (name in chain or len(set(chain)) < len(chain))
+
+
+def _seconds(ttl: int) -> int:
+    return ttl if ttl < _TTL_LIMIT else 0
+
+
 def _absence(data: bytes, at: int, ttl: int) -> tuple[Outcome | None, int]:
     """The outcome and negative TTL (RFC 2308) that the authority section proves; None for neither."""
     flags = data[2] << 8 | data[3]
     soa = referral = False
     for _ in range(data[8] << 8 | data[9]):
         _owner, at = read_name(data, at)
-        rtype, _class, rttl, length = _RR.unpack_from(data, at)
+        rtype, rclass, rttl, length = _RR.unpack_from(data, at)
         at += 10 + length
         if at > len(data):
             raise MalformedAnswer("a record leaves the message")
-        if rtype == records.SOA and length >= 22:
+        if rtype == records.SOA and rclass == wire.IN and length >= 22:
             soa = True
-            ttl = min(ttl, rttl, _MINIMUM.unpack_from(data, at - 4)[0])
+            ttl = min(ttl, _seconds(rttl), _seconds(_MINIMUM.unpack_from(data, at - 4)[0]))
         elif rtype == records.NS:
             referral = True
     if _has_extended_rcode(data, at):
@@ -167,9 +180,10 @@ def _unordered(
         rtype, rclass, ttl, length = _RR.unpack_from(data, at)
         at += 10
         if rclass == wire.IN and rtype == code:
-            found.setdefault(owner, []).append((read_record(code, data, at, at + length), ttl))
+            text = read_record(code, data, at, at + length)
+            found.setdefault(owner, []).append((text, _seconds(ttl)))
         elif rclass == wire.IN and rtype == records.CNAME:
-            aliases[owner] = (exact_name(data, at, at + length), ttl)
+            aliases[owner] = (exact_name(data, at, at + length), _seconds(ttl))
         at += length
     chain: list[str] = []
     least = _TTL_LIMIT

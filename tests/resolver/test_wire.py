@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import struct
+
 import dns.flags
 import dns.message
 import dns.name
@@ -299,6 +302,58 @@ def test_records_on_both_sides_of_their_alias_are_all_kept() -> None:
     assert found.chain == ("a.example.net", "b.example.org")
 
 
+BESIDE = (
+    "www.example.com. 300 IN A 192.0.2.1",
+    "www.example.com. 300 IN CNAME a.example.net.",
+    "a.example.net. 300 IN A 192.0.2.2",
+)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_name_with_data_beside_its_alias_means_the_same_in_any_order(
+    order: tuple[int, ...],
+) -> None:
+    found = respond("www.example.com.", "A", answer=tuple(BESIDE[i] for i in order))
+
+    assert isinstance(found, Answer)
+    assert (found.records, found.chain) == (("192.0.2.1",), ())
+
+
+def test_a_record_sent_twice_is_one_record() -> None:
+    line = 'example.com. 300 IN TXT "v=spf1 -all"'
+
+    found = respond("example.com.", "TXT", answer=(line, line))
+
+    assert isinstance(found, Answer)
+    assert found.records == ("v=spf1 -all",)
+
+
+@pytest.mark.parametrize("high", [2**31, 2**32 - 1])
+def test_a_ttl_with_the_top_bit_set_is_0(high: int) -> None:
+    response = dns.message.make_response(dns.message.make_query("example.com.", "A"))
+    wire = response.to_wire()
+    header = struct.pack("!6H", 7, 0x8080, 1, 2, 0, 0)
+    records = b"".join(
+        b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, ttl, 4) + bytes(4) for ttl in (60, high)
+    )
+
+    found = read(header + wire[12:29] + records, "example.com.", RRType.A)
+
+    assert isinstance(found, Answer)
+    assert (found.outcome, found.ttl) == (Outcome.FOUND, 0)
+
+
+def test_a_soa_of_another_class_proves_no_absence() -> None:
+    response = dns.message.make_response(dns.message.make_query("example.com.", "A"))
+    header = struct.pack("!6H", 7, 0x8000, 1, 0, 1, 0)
+    statement = b"\0" + struct.pack("!HHIH", 6, 3, 60, 22) + bytes(22)
+
+    found = read(header + response.to_wire()[12:29] + statement, "example.com.", RRType.A)
+
+    assert isinstance(found, Answer)
+    assert found.outcome is Outcome.LAME
+
+
 def test_the_ad_bit_is_kept() -> None:
     found = respond("www.example.com.", "CNAME", answer=CHAIN[:1], flags=dns.flags.AD)
 
@@ -385,6 +440,13 @@ def test_pointers_that_lead_back_in_steps_are_followed() -> None:
     wire = b"\x01c\x00" + b"\x01b\xc0\x00" + b"\x01a\xc0\x03"
 
     assert read_name(wire, 7) == ("a.b.c", 11)
+
+
+def test_a_name_that_runs_into_what_points_to_it_is_refused() -> None:
+    wire = b"\x05a" + b"\xc0\x00" + b"bb\x00"
+
+    with pytest.raises(ValueError, match="runs into"):
+        read_name(wire, 2)
 
 
 def test_a_remembered_name_means_the_same_in_every_message() -> None:
