@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+import redis.asyncio
 from chaos_cluster import Cluster, Member
 from chaos_faults import direct_redis
 from chaos_load import Callers
 
-_QUEUE = "hunter:queue:bulk"
 _LOOK_S = 0.02
 _DEADLINE_S = 90.0
 #: names that are kept open while recoveries are measured
@@ -27,6 +27,13 @@ _STILL_HELD = """
     SELECT count(*) FROM scan_chunk c
     JOIN unnest($1::bigint[], $2::bigint[]) AS h(id, epoch) USING (id, epoch)
     WHERE c.state = 'leased'
+"""
+_LEFT = """
+    SELECT c.state, j.status, count(*) AS chunks, max(now() - lease_until)::text AS expired_for,
+        max(now() - hinted_at)::text AS hinted_before, max(not_before - now())::text AS not_for,
+        max(losses) AS losses, max(failures) AS failures
+    FROM scan_chunk c JOIN scan_job j ON j.id = c.job_id
+    WHERE c.state IN ('ready', 'leased') GROUP BY 1, 2
 """
 _DONE = "SELECT count(*) FROM scan_chunk WHERE done_at IS NOT NULL"
 _OPEN = "SELECT coalesce(sum(size), 0) FROM scan_chunk WHERE state IN ('ready', 'leased')"
@@ -71,8 +78,8 @@ async def flush_to_hints(cluster: Cluster, _draw: random.Random) -> float:
     async with cluster.connection() as conn, direct_redis(cluster.valkey) as client:
         await _until(lambda: conn.fetchval(_READY), wanted=True)
         await client.flushall()
-        begin = time.monotonic()
-        await _until(lambda: client.zcard(_QUEUE), wanted=True)
+        begin, before = time.monotonic(), await _queued(client)
+        await _until(lambda: _more(_queued(client), before), wanted=True)
     return time.monotonic() - begin
 
 
@@ -107,7 +114,12 @@ async def measure(
     async with _busy(cluster, callers):
         for _ in range(rounds):
             for name, (_, recovery, _) in RECOVERIES.items():
-                figures[name].append(await recovery(cluster, draw))
+                try:
+                    figures[name].append(await recovery(cluster, draw))
+                except TimeoutError:
+                    # a recovery that did not come is a figure as well, and a bad one
+                    figures[name].append(_DEADLINE_S)
+                    print(f"{name}: not within {_DEADLINE_S:g} s; {await _left(cluster)}")
     return figures
 
 
@@ -140,6 +152,18 @@ async def _with_chunks(cluster: Cluster, draw: random.Random) -> Member:
             if worker is not None and told and await conn.fetch(_HELD, UUID(told)):
                 return worker
             await asyncio.sleep(_LOOK_S)
+
+
+async def _left(cluster: Cluster) -> str:
+    """What is open, for whoever has to find out why."""
+    async with cluster.connection() as conn:
+        return "; ".join(str(dict(row)) for row in await conn.fetch(_LEFT))
+
+
+async def _queued(client: redis.asyncio.Redis) -> int:
+    """How many jobs were ever queued; a worker may take them sooner than anyone can look."""
+    told = await client.info("commandstats")
+    return int(told.get("cmdstat_zadd", {}).get("calls", 0))
 
 
 async def _more(counting: Awaitable[int], than: int) -> bool:
