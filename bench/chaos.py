@@ -31,6 +31,8 @@ from chaos_names import names_and_zone
 from chaos_recovery import measure
 from chaos_report import Line, counted, measured, table, write
 
+from hunter.core.points import Point
+
 BENCH = Path(__file__).parent
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "hunter": (*HUNTER, "work"),
@@ -118,7 +120,10 @@ class Run:
     async def _storm(self, wave_every_s: float) -> None:
         ends = time.monotonic() + self._options.seconds
         pacing = asyncio.create_task(self._pace(wave_every_s))
-        await self.storm.rage(lambda: time.monotonic() > ends and self._is_enough())
+        latest = ends + _FULL_SECONDS
+        await self.storm.rage(
+            lambda: time.monotonic() > ends and (self._is_enough() or time.monotonic() > latest)
+        )
         await self.storm.settle()
         pacing.cancel()
         await asyncio.gather(pacing, return_exceptions=True)
@@ -129,7 +134,14 @@ class Run:
                 raise sent
 
     def _is_enough(self) -> bool:
-        return all(self.storm.done[kind] >= n for kind, n in self._options.least.items())
+        """In the full run every fault often enough, and every crash point at least once."""
+        options = self._options
+        members = [*self.cluster.workers, *self.cluster.apis]
+        hit = {extra["HUNTER_CRASH"].split(":")[0] for m in members for extra in m.crashed}
+        return not options.least or (
+            all(self.storm.done[kind] >= n for kind, n in options.least.items())
+            and hit >= set(options.points)
+        )
 
     async def _pace(self, every_s: float) -> None:
         cancel_at = time.monotonic()
@@ -204,7 +216,7 @@ async def run(options: argparse.Namespace) -> int:
             await callers.close()
         members = [*cluster.workers, *cluster.apis]
         unexpected = [end for member in members for end in member.unexpected]
-        hit = [extra["HUNTER_CRASH"] for member in members for extra, _ in member.extra_exits]
+        hit = [extra["HUNTER_CRASH"] for member in members for extra in member.crashed]
         for end in unexpected:
             say(f"{end.name} ended by itself with {end.code}: {_tail(end.log)}")
     lines = counted(verdict)
@@ -248,7 +260,7 @@ def say(line: str) -> None:
 
 def crash_points() -> list[str]:
     """The named points at which a process may kill itself."""
-    return []
+    return [point.value for point in Point]
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -79,15 +79,15 @@ class Member:
         #: set for the next start only
         self.extra: dict[str, str] = {}
         self.unexpected: list[Exit] = []
-        #: exit codes of processes started with `extra`
-        self.extra_exits: list[tuple[dict[str, str], int | None]] = []
+        #: `extra` of the processes that killed themselves
+        self.crashed: list[dict[str, str]] = []
         self.log = logs / f"{name}.log"
         self._command = [sys.executable, *command]
         self._environ = environ
         self._logs = logs
         self._starts = 0
         self._child: asyncio.subprocess.Process | None = None
-        self._meant = False
+        self._meant = self._killed = False
         self._keeper: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
 
@@ -113,11 +113,12 @@ class Member:
                 env=self._environ | extra,
                 stop_signal=signal.SIGKILL,
             ) as child:
-                self._child, self._meant, self.frozen = child, False, False
+                self._child, self.frozen = child, False
+                self._meant = self._killed = False
                 self._started.set()
                 code = await child.wait()
-            if extra:
-                self.extra_exits.append((extra, code))
+            if extra and code == -signal.SIGKILL and not self._killed:
+                self.crashed.append(extra)
             elif not self._meant:
                 self.unexpected.append(Exit(self.name, code, self.log))
                 await asyncio.sleep(0.2)
@@ -129,6 +130,7 @@ class Member:
             return None
         if number in {signal.SIGKILL, signal.SIGTERM}:
             self._meant = True
+            self._killed |= number is signal.SIGKILL
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         if number is signal.SIGSTOP:

@@ -19,6 +19,8 @@ from chaos_cluster import Cluster, Server
 #: beyond its lease a frozen worker has surely lost it
 FROZEN_BEYOND_LEASE_S: Final = 9.0
 NAME_SERVER_SILENT_S: Final = 10.0
+#: a process has surely begun to work so long after its start
+_STARTED_S: Final = 4.0
 _REDIS_FROZEN_S = (1.0, 6.0)
 _REDIS_AWAY_S = (0.2, 4.0)
 
@@ -153,8 +155,16 @@ async def crash_point(storm: Storm) -> bool:
     if member is None:
         return False
     storm.points.append(storm.points.pop(0))
-    member.extra = {"HUNTER_CRASH": f"{point}:{number}"}
-    member.signal(signal.SIGKILL)
+    member.extra = {"HUNTER_CRASH": f"{point}:{1 if point.startswith('drain') else number}"}
+    if (pid := member.signal(signal.SIGKILL)) is None:
+        return False
+    await member.gone(pid, _STARTED_S)
+    await asyncio.sleep(_STARTED_S)
+    # the way to some points is a fault of its own
+    if point.startswith("drain"):
+        member.signal(signal.SIGTERM)
+    elif point == "dispatch.wiped":
+        return await redis_flush(storm)
     return True
 
 
