@@ -112,19 +112,23 @@ class Run:
                     self.cluster, self.callers, self.draw, options.recoveries
                 )
         finally:
-            singles.cancel()
-            await asyncio.gather(singles, return_exceptions=True)
+            await self.storm.stop()
+            for task in (singles, *self._sending):
+                task.cancel()
+            await asyncio.gather(singles, *self._sending, return_exceptions=True)
         say("waiting for the rest")
         await (self._until_quiet() if options.system == "naive" else self._until_completed())
 
     async def _storm(self, wave_every_s: float) -> None:
         ends = time.monotonic() + self._options.seconds
         pacing = asyncio.create_task(self._pace(wave_every_s))
+        self._sending.add(pacing)
         latest = ends + _FULL_SECONDS
         await self.storm.rage(
             lambda: time.monotonic() > ends and (self._is_enough() or time.monotonic() > latest)
         )
         await self.storm.settle()
+        self._sending.discard(pacing)
         pacing.cancel()
         await asyncio.gather(pacing, return_exceptions=True)
         while self._waves:
@@ -206,7 +210,10 @@ async def run(options: argparse.Namespace) -> int:
         callers = kind(cluster, names, random.Random(options.seed + 1))
         try:
             course = Run(options, cluster, callers)
-            async with asyncio.timeout(options.seconds + options.patience * 2 + 600):
+            longest = options.seconds + options.patience * 2 + 600
+            if options.least:
+                longest += _FULL_SECONDS
+            async with asyncio.timeout(longest):
                 await course.go()
             say("audit")
             books = options.system != "naive"
