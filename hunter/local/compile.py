@@ -6,11 +6,14 @@ interpreted modules run, slower and otherwise the same, so that is no error.
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hunter.resolver import variant
@@ -58,10 +61,37 @@ def main() -> int:
     """Compile unless what is there is current; 0 whether or not this machine can compile."""
     if variant.is_built():
         return 0
-    shutil.rmtree(variant.FOLDER, ignore_errors=True)
     print("compiling the DNS engine (mypyc)", flush=True)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
+    try:
+        with _only_one():
+            problem = None if variant.is_built() else _compile()
+    except OSError as error:  # an installation that belongs to somebody else
+        problem = str(error)
+    print(
+        f"compiled in {time.monotonic() - started:.0f} s"
+        if problem is None
+        else f"not compiled: {problem}; the engine runs interpreted, the same but slower"
+    )
+    return 0
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Wait while another process compiles the same tree; it ends with what was wanted."""
+    LOG.parent.mkdir(exist_ok=True)
+    with LOG.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _compile() -> str | None:
+    """Put a build where Python looks for it; why there is none, when there is none.
+
+    What is stamped is what stood there before: an edit during the build leaves the build stale.
+    """
+    source = variant.fingerprint()
+    with tempfile.TemporaryDirectory(dir=variant.FOLDER.parent) as name:
         found = subprocess.run(
             [sys.executable, "-m", "hunter.local.compile", name],
             cwd=_ROOT,
@@ -69,18 +99,14 @@ def main() -> int:
             text=True,
             check=False,
         )
-        if found.returncode == 0:
-            shutil.copytree(name, variant.FOLDER)
-            variant.STAMP.write_text(variant.fingerprint(), encoding="ascii")
-            print(f"compiled in {time.monotonic() - started:.0f} s")
-            return 0
-    LOG.parent.mkdir(exist_ok=True)
-    LOG.write_text(found.stdout + found.stderr, encoding="utf-8")
-    print(
-        f"not compiled: {reason_in(found.stderr + found.stdout)} (all of it in {LOG.relative_to(_ROOT)}); "
-        "the engine runs interpreted, the same but slower"
-    )
-    return 0
+        output = found.stderr + found.stdout
+        LOG.write_text(output, encoding="utf-8")
+        if found.returncode != 0:
+            return f"{reason_in(output)} (all of it in {LOG.relative_to(_ROOT)})"
+        shutil.rmtree(variant.FOLDER, ignore_errors=True)
+        shutil.copytree(name, variant.FOLDER)
+    variant.STAMP.write_text(source, encoding="ascii")
+    return None
 
 
 if __name__ == "__main__":

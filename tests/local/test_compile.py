@@ -81,3 +81,25 @@ def test_without_a_compiler_it_says_so_in_one_line_and_the_engine_runs_interpret
 @built
 def test_what_is_current_is_not_compiled_again(tree: Path) -> None:
     assert run("-m", "hunter.local.compile", tree=tree, CC="no-such-compiler").stdout == ""
+
+
+@built
+def test_an_edit_during_the_build_leaves_the_build_stale(tree: Path) -> None:
+    before = (tree / "hunter" / "resolver" / "compiled" / "source.sha256").read_text()
+    script = """
+import subprocess, sys
+from hunter.local import compile
+from hunter.resolver import variant
+variant.STAMP.write_text("stale")
+run = subprocess.run
+def edit(command, **more):
+    with variant.sources()[0].open("a") as source:
+        source.write("# edited\\n")
+    return run([sys.executable, "-c", ""], **more)
+compile.subprocess.run = edit
+compile.main()
+print(variant.STAMP.read_text(), variant.is_built())
+"""
+    said = run("-c", script, tree=tree).stdout.splitlines()[-1]
+
+    assert said == f"{before} False"
