@@ -16,6 +16,7 @@ COPY migrations ./migrations
 COPY hunter ./hunter
 RUN /opt/hunter/bin/pip install --no-deps --no-build-isolation -e . \
  && /opt/hunter/bin/python -m hunter.local.compile \
+ && /opt/hunter/bin/python -c "from hunter.resolver.variant import is_built; raise SystemExit(not is_built())" \
  && /opt/hunter/bin/python -m compileall -q hunter /opt/hunter/lib \
  && /opt/hunter/bin/pip check
 

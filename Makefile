@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(VENV)/.compiled: $(VENV)/.run $(wildcard hunter/resolver/*.py)
+$(VENV)/.compiled: $(VENV)/.run $(wildcard hunter/resolver/*.py) hunter/config.py hunter/core/answers.py
 	@$(BIN)/python -m hunter.local.compile
 	@touch $@
 
