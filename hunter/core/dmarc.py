@@ -22,7 +22,9 @@ _URI = re.compile(r"([a-z][a-z0-9+.-]*):([!-~]+)", re.IGNORECASE)
 _SIZE = re.compile(r"!([0-9]+)([kmgt]?)$", re.IGNORECASE)
 _SIZE_LIKE = re.compile(r"![^!]*$")
 _NUMBER = re.compile(r"[0-9]+", re.ASCII)
-_MAILBOX = re.compile(r"(mailto:)[^@,;!\s]*@", re.IGNORECASE)
+# every run is taken whole: searched for its @ from each place, a long one costs its square
+_RUN = re.compile(r"[^,;!\s]++")
+_SCHEME = re.compile(r"mailto:", re.IGNORECASE)
 _SOURCE = "RFC 9989 section 4.7"
 #: longer records are parsed each time, so that what is kept stays small
 _LONG_TEXT: Final = 450
@@ -130,7 +132,14 @@ def looks_like_dmarc(text: str) -> bool:
 
 def without_mailboxes(text: str) -> str:
     """The record with the local parts of report mailboxes cut, for storing and showing."""
-    return _MAILBOX.sub(r"\1", text)
+    return _RUN.sub(_without_mailbox, text)
+
+
+def _without_mailbox(run: re.Match[str]) -> str:
+    scheme = _SCHEME.search(run[0])
+    if scheme is None:
+        return run[0]
+    return run[0][: scheme.end()] + run[0][scheme.end() :].rpartition("@")[2]
 
 
 def parse_dmarc(text: str) -> Dmarc:
@@ -324,4 +333,4 @@ _MESSAGES: Final[dict[str, tuple[str, str]]] = {
 def _found(code: str, **holes: str) -> Finding:
     severity, sentence = _MESSAGES[code]
     message = sentence.format(**holes) if holes else sentence
-    return Finding(f"dmarc_{code}", severity, message, _SOURCE)
+    return Finding(f"dmarc_{code}", severity, without_mailboxes(message), _SOURCE)

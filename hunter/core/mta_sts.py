@@ -14,9 +14,8 @@ _SOURCE = "RFC 8461 section "
 #: section 3.1: v, then fields between semicolons, at most one at the end
 _RECORD = re.compile(r"v=STSv1(?:[ \t]*;[ \t]*(.*))?", re.DOTALL)
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([\x21-\x3a\x3c\x3e-\x7e]+)")
-_SEPARATOR = re.compile(r"[ \t]*;[ \t]*")
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
-_POLICY_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*?)[ \t]*", re.DOTALL)
+_POLICY_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*)", re.DOTALL)
 _MX = re.compile(
     r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
@@ -71,11 +70,11 @@ def parse_sts_record(text: str) -> StsRecord:
     if match is None:
         return _bad_record("The record must begin with v=STSv1;")
     values: dict[str, str] = {}
-    parts = _SEPARATOR.split(match[1] or "")
-    if parts[-1].strip(" \t") == "":
+    parts = [part.strip(" \t") for part in (match[1] or "").split(";")]
+    if parts[-1] == "":
         parts.pop()
     for part in parts:
-        field = _FIELD.fullmatch(part.rstrip(" \t"))
+        field = _FIELD.fullmatch(part)
         if field is None:
             return _bad_record(f"{part!r} is not a field. Remove it.")
         values.setdefault(field[1], field[2])
@@ -92,7 +91,7 @@ def parse_sts_policy(text: str) -> StsPolicy:
     patterns: list[str] = []
     faults: list[Finding] = []
     for line in text.splitlines():
-        match = _POLICY_LINE.fullmatch(line)
+        match = _POLICY_LINE.fullmatch(line.rstrip(" \t"))
         if match is None:
             if line.strip():
                 faults.append(_policy_fault(f"The line {line[:80]!r} is not a key and a value."))

@@ -11,7 +11,6 @@ from hunter.core.judgement import Finding
 
 _SOURCE = "RFC 8460 section 3"
 _VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
-_SEPARATOR = re.compile(r"[ \t]*;[ \t]*")
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
 _URI = re.compile(r"(mailto:[^@\s]+@[^@\s]+|https://[^\s/]+(?:/\S*)?)", re.IGNORECASE)
@@ -46,7 +45,7 @@ def parse_tlsrpt(text: str) -> TlsRpt:
     version = _VERSION.match(text)
     if version is None:
         return _bad("The record must begin with v=TLSRPTv1;")
-    parts = _SEPARATOR.split(text[version.end() :].rstrip(" \t"))
+    parts = [part.strip(" \t") for part in text[version.end() :].split(";")]
     if parts[-1] == "":
         parts.pop()
     targets: list[str] = []

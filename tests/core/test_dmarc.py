@@ -138,6 +138,19 @@ def test_mailboxes_are_cut_before_a_record_is_stored() -> None:
     text = "v=DMARC1; p=none; rua=mailto:ali.veli@contoso.com,MAILTO:x@b.com!1m"
 
     assert without_mailboxes(text) == "v=DMARC1; p=none; rua=mailto:contoso.com,MAILTO:b.com!1m"
+    assert without_mailboxes("rua=mailto:ali@veli@contoso.com") == "rua=mailto:contoso.com"
+    assert without_mailboxes("ali@contoso.com") == "ali@contoso.com"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["rua mailto:ali@contoso.com", "sp=mailto:ali@contoso.com", "mailto:ali@contoso.com=1"],
+)
+def test_no_finding_repeats_whose_mailbox_it_is(tag: str) -> None:
+    findings = parse_dmarc(f"v=DMARC1; p=none; {tag}").findings
+
+    assert any("mailto:" in finding.message for finding in findings)
+    assert not any("ali" in finding.message for finding in findings)
 
 
 PARTS = st.sampled_from(

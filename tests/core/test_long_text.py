@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
+from hunter.core.dmarc import without_mailboxes
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY
+from hunter.core.mta_sts import parse_sts_policy, parse_sts_record
+from hunter.core.tlsrpt import parse_tlsrpt
 from hunter.knowledge.load import load_knowledge
 from hunter.resolver.survey import include_targets
 
@@ -72,3 +75,13 @@ def test_thousands_of_hosts_and_faults_do_not_fill_a_judgement() -> None:
     assert said.dmarc_policy == "none"
     # the DMARC record itself, as evidence, is most of what is left
     assert len(msgspec.json.encode(said)) < 200_000
+
+
+@pytest.mark.timeout(20)
+def test_a_long_record_is_read_in_time_whatever_stands_in_its_middle() -> None:
+    blanks = " " * _LENGTH
+
+    assert without_mailboxes("mailto:" * (_LENGTH // 7)).startswith("mailto:mailto:")
+    assert not parse_tlsrpt(f"v=TLSRPTv1; rua={blanks}x").valid
+    assert not parse_sts_record(f"v=STSv1; id=1{blanks}x").valid
+    assert not parse_sts_policy(f"version: x{' ' * 60_000}x").valid
