@@ -20,7 +20,7 @@ from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
@@ -37,6 +37,9 @@ EXPIRES_S: Final = 30
 _LONG_AGO: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 #: its absence says that Redis was wiped
 _GENERATION_KEY: Final = "hunter:generation"
+#: written to see that writes are taken; PING is answered by a Redis that is full, too
+_PING_KEY: Final = "hunter:ping"
+_PING_KEPT_MS: Final = 1000
 
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
@@ -118,9 +121,11 @@ class Hints:
         return int(self._redis.connection_pool.max_connections)
 
     async def ping(self) -> None:
-        """Raises Unavailable when Redis does not answer."""
+        """Raises Unavailable when Redis does not answer, or takes no writes: full, or a replica."""
         try:
-            await self._redis.ping()
+            await self._redis.set(_PING_KEY, b"", px=_PING_KEPT_MS)
+        except ResponseError as error:
+            raise Unavailable("Redis takes no writes") from error
         except REDIS_AWAY as error:
             raise Unavailable("Redis does not answer") from error
 

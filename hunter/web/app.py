@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from hunter.config import Config
+from hunter.core.suffixes import suffix_list
 from hunter.knowledge.load import load_knowledge
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
@@ -35,6 +36,7 @@ def create_app(config: Config) -> web.Application:
     app = web.Application(
         middlewares=[observe, problems, authenticate], client_max_size=config.body_max_bytes
     )
+    suffix_list()  # now, and not at a first request that may find no file descriptor
     metrics = Metrics()
     app[CONFIG] = config
     app[METRICS] = metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from http import HTTPStatus
 from typing import Final
 
@@ -118,6 +119,11 @@ _SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
     (WrongMediaType, "unsupported-media-type"),
     (Unavailable, "unavailable"),
 )
+#: what an error of the operating system says when descriptors, disk or memory have run out
+_USED_UP: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.ENOBUFS}
+)
+_NO_ROOM: Final = "This server has run out of file descriptors, disk or memory."
 _UNUSABLE: Final = (
     "A value of the request cannot be used: it is out of range, or holds a character that cannot be "
     "stored."
@@ -139,6 +145,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception as error:
         if isinstance(error, HunterError) and (slug := _slug_of(error)):
             return _from_hunter(request, error, slug)
+        if isinstance(error, OSError) and error.errno in _USED_UP:
+            log.error("request refused", reason=error.strerror)  # noqa: TRY400  # known, no trace
+            return _from_hunter(request, Unavailable(_NO_ROOM, retry_after_s=5), "unavailable")
         log.exception("request failed")
         detail = "Something went wrong in Hunter. The log has it under this request id."
         return _respond(request, CATALOGUE["internal-error"], detail)

@@ -10,6 +10,7 @@ import structlog
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
+from hunter.core.suffixes import suffix_list
 from hunter.knowledge.load import load_knowledge
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
@@ -73,6 +74,7 @@ async def _work(
     health: Health,
     stop: asyncio.Event,
 ) -> None:
+    suffix_list()
     # What is loaded by now stays: no collection needs to walk over rules and tables again.
     gc.collect()
     gc.freeze()

@@ -33,6 +33,7 @@ ALONE_AFTER_S: Final = 10.0
 _READ_LIMIT: Final = 5000
 _JOB_TIMEOUT_S: Final = 300
 _PAUSE_S: Final = 0.5
+_WATCH_S: Final = 1.0
 _LAST_WRITES_S: Final = 2.0
 
 
@@ -84,10 +85,25 @@ class Lane:
         worker = self._worker = self._make_worker(redis)
         if self._stopping:
             worker.allow_pick_jobs = False
+        tasks = [
+            asyncio.create_task(worker.async_run()),
+            asyncio.create_task(self._until_refused()),
+        ]
         try:
-            await worker.async_run()
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             await _close(worker, redis)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_refused(self) -> None:
+        """Raises Unavailable once Redis takes no writes: arq would poll on and start nothing."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            await self._hints.ping()
 
     def _make_worker(self, redis: ArqRedis) -> Worker:
         return Worker(
