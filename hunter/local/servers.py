@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 from hunter.config import Config, Secret
@@ -89,8 +89,18 @@ def _only_one(data_dir: Path) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def postgres(data_dir: Path, say: Say, *, throwaway: bool = False) -> AsyncIterator[str]:
-    """A PostgreSQL of our own on a free loopback port; gives its URL."""
+async def postgres(
+    data_dir: Path,
+    say: Say,
+    *,
+    throwaway: bool = False,
+    port: int = 0,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[str]:
+    """A PostgreSQL of our own on a loopback port (0: a free one); gives its URL.
+
+    `settings` go before ours, by their names in postgresql.conf.
+    """
     binaries = _postgres_binaries()
     home = data_dir.resolve() / "postgres"
     user = _unprivileged(home, binaries)
@@ -99,10 +109,10 @@ async def postgres(data_dir: Path, say: Say, *, throwaway: bool = False) -> Asyn
         say("PostgreSQL: making the database cluster (first start)")
         await asyncio.to_thread(_initdb, binaries, home, user, password)
     _same_major(binaries, home)
-    port = free_port()
-    settings = _POSTGRES_SETTINGS | {"port": str(port)} | (_THROWAWAY if throwaway else {})
-    arguments = ["-D", str(home)]
-    for name, value in settings.items():
+    port = port or free_port()
+    chosen = _POSTGRES_SETTINGS | (_THROWAWAY if throwaway else {}) | dict(settings or {})
+    arguments = ["-D", str(home), "-p", str(port)]
+    for name, value in chosen.items():
         arguments += ["-c", f"{name}={value}"]
     log = log_file(data_dir, "postgres.log")
     # SIGINT is PostgreSQL's fast shutdown: sessions are ended, nothing waits for clients.
@@ -119,13 +129,13 @@ async def postgres(data_dir: Path, say: Say, *, throwaway: bool = False) -> Asyn
 
 
 @contextlib.asynccontextmanager
-async def valkey(data_dir: Path, say: Say) -> AsyncIterator[str]:
-    """A Valkey (Redis protocol) of our own on a free loopback port; gives its URL.
+async def valkey(data_dir: Path, say: Say, *, port: int = 0) -> AsyncIterator[str]:
+    """A Valkey (Redis protocol) of our own on a loopback port (0: a free one); gives its URL.
 
     Nothing is written to disk: Redis holds nothing that cannot be recomputed. A later start in the
     same folder has the same password, so that clients who stay find it again.
     """
-    port, password = free_port(), _password(data_dir / "valkey.password")
+    port, password = port or free_port(), _password(data_dir / "valkey.password")
     home = data_dir.resolve() / "valkey"
     home.mkdir(mode=0o700, exist_ok=True)
     # The password goes into a file: arguments can be read by every user of the machine.
