@@ -169,6 +169,7 @@ _PASSED_ON = (
     "dispatch_interval_s",
     "worker_slots",
     "interactive_slots",
+    "drain_delay_s",
     "drain_grace_s",
     "db_pool_size",
     "crash",
