@@ -324,6 +324,23 @@ async def test_a_mistake_of_ours_is_500_and_says_nothing_but_its_id(
     assert "ZeroDivision" not in repr(body)
 
 
+async def test_what_the_system_refuses_for_want_of_room_is_503_with_retry_after(
+    aiohttp_client: AiohttpClient, config: Config
+) -> None:
+    app = create_app(config)
+    client = await aiohttp_client(app)
+
+    class OnFullDisk:
+        def acquire(self, **_: object) -> None:
+            Path("/dev/full").write_bytes(b"there is no room for this")
+
+    app._state[DB] = OnFullDisk()
+
+    answer = await client.get(f"{API}/leads")
+    await _problem(answer, 503, "unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
 async def test_a_database_that_is_away_is_503_with_retry_after(
     aiohttp_client: AiohttpClient, settings: Callable[..., Config]
 ) -> None:

@@ -14,6 +14,8 @@ from hunter.config import Config, Secret
 from hunter.local.nameserver import NameServer
 from hunter.local.servers import free_port
 from hunter.queue.hints import queue_name
+from hunter.store import jobs
+from hunter.store.database import Connection
 from hunter.worker import lanes
 
 NAMES = [f"d{n}.example" for n in range(300)]
@@ -112,8 +114,6 @@ async def test_hints_given_again_and_again_are_harmless(case: Any, working: Any)
 async def test_nothing_is_written_after_a_cancel(
     case: Any, working: Any, name_server: NameServer
 ) -> None:
-    from hunter.store import jobs
-
     name_server.load(";! .slow.example delay=400")
     async with working():
         job_id = await case.submit(*NAMES[:50], *(f"s{n}.slow.example" for n in range(50)))
@@ -125,6 +125,34 @@ async def test_nothing_is_written_after_a_cancel(
         assert cancelled.status == "cancelled"
         assert results == cancelled.processed < 100
         assert await case.books(job_id) == (results, results, 0)
+
+
+async def test_a_cancel_amid_commits_is_the_last_word(
+    case: Any, working: Any, name_server: NameServer
+) -> None:
+    name_server.load(";! .slow.example delay=300")
+    names = [name for n in range(100) for name in (f"d{n}.example", f"s{n}.slow.example")]
+
+    async def cancel(conn: Connection) -> int:
+        await jobs.cancel(conn, job_id)
+        # the job's chunks are locked: what is there now had its COMMIT before ours
+        count: int = await conn.fetchval(
+            "SELECT count(*) FROM scan_result WHERE job_id = $1", job_id
+        )
+        return count
+
+    written = {}
+    async with working():
+        for _ in range(5):
+            job_id = await case.submit(*names, chunk_size=5)
+            await case.until(job_id, lambda progress: progress.processed > 0)
+            written[job_id] = await case.db.transact(cancel)
+
+    # the drain has waited for all that was under way
+    for job_id, count in written.items():
+        assert 0 < count < len(names)
+        assert await case.books(job_id) == (count, count, 0)
+        assert (await case.progress(job_id)).status == "cancelled"
 
 
 async def test_a_drained_worker_hands_its_leases_back(

@@ -30,6 +30,10 @@ class Balancer:
         """Ask this process, too, once it is ready."""
         self._ready[url] = False
 
+    def trust(self, url: str) -> None:
+        """Ask this process without ever looking after it."""
+        self._ready[url] = True
+
     def is_ready(self, url: str) -> bool:
         """What its last probe said."""
         return self._ready.get(url, False)
@@ -126,3 +130,15 @@ async def test_a_rolling_restart_fails_no_request(
     accepted = balancer.answers[202]
     # a caller that is stopped in the middle of an accept never hears of it
     assert accepted <= await case.ask("SELECT count(*) FROM scan_job") <= accepted + CALLERS
+
+
+async def test_a_process_that_just_ends_is_counted_as_failures(start_api: Any) -> None:
+    balancer = Balancer()
+    process, url = await start_api()
+    balancer.trust(url)
+    async with _going_on(balancer.call()):
+        await balancer.until(1)
+        await process.kill()
+        async with asyncio.timeout(10):
+            while not balancer.failures:
+                await asyncio.sleep(0.02)
