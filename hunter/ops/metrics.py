@@ -190,6 +190,9 @@ class Metrics:
             "Time questions waited for HUNTER_DNS_MAX_QPS.",
             _DNS_BUCKETS,
         )
+        self.hunter_dns_engine_compiled = self._gauge(
+            "hunter_dns_engine_compiled", "1 when the DNS engine runs compiled, 0 interpreted."
+        )
         self.hunter_dns_breaker_open = self._gauge(
             "hunter_dns_breaker_open",
             "Name servers that are left alone because they do not answer.",

@@ -9,6 +9,7 @@ from hunter.config import Config
 from hunter.ops.metrics import Metrics
 from hunter.resolver.engine import Engine
 from hunter.resolver.tuning import Tuning
+from hunter.resolver.variant import is_compiled
 
 
 @asynccontextmanager
@@ -17,6 +18,8 @@ async def open_engine(
 ) -> AsyncIterator[Engine]:
     """The engine for this event loop, closed at the end of the block."""
     engine = Engine(config, metrics, tuning or Tuning())
+    if metrics is not None:
+        metrics.hunter_dns_engine_compiled.set({}, int(is_compiled()))
     engine.start()
     try:
         yield engine

@@ -19,6 +19,7 @@ from hunter.ops.server import serve_probes
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import LOOK, Hints, open_queue
 from hunter.resolver.opening import open_engine
+from hunter.resolver.variant import is_compiled
 from hunter.store.database import Database, open_database
 from hunter.store.identifiers import uuid7
 from hunter.store.migrate import require_schema
@@ -91,7 +92,9 @@ async def _work(
     taking.append(asyncio.create_task(dispatcher.run()))
     stopping = asyncio.create_task(stop.wait())
     try:
-        log.info("worker started", worker=str(scanner.worker_id), slots=slots)
+        log.info(
+            "worker started", worker=str(scanner.worker_id), slots=slots, compiled=is_compiled()
+        )
         await asyncio.wait({beating, *taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         health.draining = True
         for lane in lanes:

@@ -17,6 +17,7 @@ from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
 from hunter.resolver.questions import Budget
 from hunter.resolver.tuning import Tuning
+from hunter.resolver.variant import is_compiled
 
 ZONE = """
 example.com 300 SOA ns.example.com host.example.com 1 2 3 4 60
@@ -137,3 +138,8 @@ def test_the_documentation_names_every_metric_of_dns() -> None:
     named = set(re.findall(r"hunter_dns_[a-z_]+", DOCS.read_text(encoding="utf-8")))
 
     assert named == metrics
+
+
+async def test_a_gauge_tells_whether_the_engine_runs_compiled() -> None:
+    async with watched("") as (_engine, look):
+        assert look()["hunter_dns_engine_compiled"] == float(is_compiled())
