@@ -9,7 +9,7 @@ import msgspec
 
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.judgement import Finding
-from hunter.core.spf import Mechanism, Spf, SpfState, has_macro, is_spf, select_spf
+from hunter.core.spf import Mechanism, Spf, SpfChoice, SpfState, has_macro, is_spf, select_spf
 
 #: one question to DNS; None means that it was not asked
 Lookup = Callable[[str, RRType], Answer | None]
@@ -18,7 +18,7 @@ Lookup = Callable[[str, RRType], Answer | None]
 MAX_LOOKUPS: Final = 10
 MAX_VOIDS: Final = 2
 MAX_MX_NAMES: Final = 10
-# a tree that doubles at every level is cut here; the verdict is long decided
+# a tree that grows with every level is cut here; the verdict is long decided
 _STOP_AT: Final = 100
 _OWN_LIMITS: Final = frozenset({Outcome.BUDGET, Outcome.UNREACHABLE})
 _SOURCE = "RFC 7208 section "
@@ -97,6 +97,7 @@ class _Walk:
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
+        self._choices: dict[str, SpfChoice] = {}
         self.lookups = 0
         self.voids = 0
         self.includes: list[Include] = []
@@ -149,6 +150,9 @@ class _Walk:
     def record(self, domain: str, record: Spf, *, depth: int, path: tuple[str, ...]) -> str | None:
         """Walk one record; the qualifier that ends it."""
         for term in record.reached:
+            if self.lookups > _STOP_AT:
+                self.complete = False
+                break
             self._term(domain, term, depth=depth, path=path)
         if record.all is not None or record.redirect is None:
             return record.all
@@ -205,7 +209,7 @@ class _Walk:
             return SpfState.UNKNOWN, None
         if not answer.outcome.is_known:
             return SpfState.TEMPERROR, None
-        choice = select_spf([text for text in answer.records if is_spf(text)])
+        choice = self._choice(name, answer)
         if choice.state is SpfState.ABSENT:
             self.voids += answer.outcome.is_absent
             code = "spf_include_without_spf" if kind == "include" else "spf_redirect_without_spf"
@@ -221,6 +225,12 @@ class _Walk:
                 "5.2",
             )
         return choice.state, choice.record
+
+    def _choice(self, name: str, answer: Answer) -> SpfChoice:
+        """A long record that is included a hundred times is read once."""
+        if name not in self._choices:
+            self._choices[name] = select_spf([text for text in answer.records if is_spf(text)])
+        return self._choices[name]
 
     def _ask(self, name: str, rrtype: RRType) -> Answer | None:
         answer = _asked(self._lookup(name, rrtype))

@@ -134,6 +134,26 @@ def test_a_tree_that_doubles_at_every_level_is_cut() -> None:
     assert not posture.complete
 
 
+def test_a_tree_of_long_records_costs_no_more_than_its_first_hundred_terms() -> None:
+    zone: Zone = {
+        f"{level}.net TXT": "v=spf1 " + f"include:{level + 1}.net " * 50 + "a mx exists:x.net " * 50
+        for level in range(10)
+    }
+    zone["contoso.com TXT"] = "v=spf1 include:0.net redirect=0.net"
+    look = _lookup(zone)
+    asked: list[str] = []
+
+    def counted(name: str, rrtype: RRType) -> Answer | None:
+        asked.append(f"{name} {rrtype}")
+        return look(name, rrtype)
+
+    posture = walk_spf(DOMAIN, counted)
+
+    assert posture.lookups < 120
+    assert len(asked) < 120
+    assert not posture.complete
+
+
 def test_two_voids_are_allowed_and_three_are_not() -> None:
     text = "v=spf1 a:a.net exists:b.net"
 
