@@ -5,9 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= .local
 PYTEST ?= $(BIN)/pytest
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos fuzz demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -28,6 +29,11 @@ $(VENV)/.run: requirements.lock setup.cfg $(VENV)/.made
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "installing locked test dependencies (requirements-dev.lock)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.dev
+	@echo "installing the locked fuzzer (requirements-fuzz.lock)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-fuzz.lock
 	@touch $@
 
 $(VENV)/.compiled: $(VENV)/.run $(wildcard hunter/resolver/*.py) hunter/config.py hunter/core/answers.py
@@ -82,10 +88,14 @@ bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results commi
 chaos: $(VENV)/.compiled $(VENV)/.dev ## Kill, freeze, flush and cut off while lists are scanned, then count; ARGS=--full for all of it
 	@$(BIN)/python bench/chaos.py $(ARGS)
 
+fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parser, FUZZ_SECONDS=60 for all; findings in .local/fuzz
+	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(ARGS)
+
 lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
+	@$(BIN)/uv pip compile requirements-fuzz.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-fuzz.lock
 
 clean: ## Remove what was built; the data in .local stays
 	@rm -rf $(VENV) hunter/resolver/compiled build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov

@@ -97,7 +97,7 @@ def _pairs(records: Sequence[str]) -> tuple[list[tuple[int, str]], list[Finding]
     """Preferences and hosts, sorted; the host of a null MX is empty."""
     pairs: set[tuple[int, str]] = set()
     findings = []
-    for text in records:
+    for text in sorted(set(records)):
         match = _RECORD.fullmatch(text.strip())
         if match is None:
             findings.append(_found("unreadable", record=text))

@@ -13,6 +13,8 @@ _SOURCE = "RFC 8460 section 3"
 _VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
+#: RFC 3986 section 3.2; before an @ may stand somebody's name
+_AUTHORITY = re.compile(r"https://(?:[^/?#]*@)?(\[[^]/?#]*\]|[^/?#:]*)", re.IGNORECASE)
 _URI = re.compile(r"(mailto:[^@\s]+@[^@\s]+|https://[^\s/]+(?:/\S*)?)", re.IGNORECASE)
 
 
@@ -64,8 +66,9 @@ def parse_tlsrpt(text: str) -> TlsRpt:
 
 
 def _host(uri: str) -> str:
-    if uri[:6].lower() == "https:":
-        return uri[8:].partition("/")[0].partition(":")[0].lower()
+    authority = _AUTHORITY.match(uri)
+    if authority is not None:
+        return authority[1].lower()
     return uri.rpartition("@")[2].partition("?")[0].lower()
 
 

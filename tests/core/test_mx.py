@@ -31,6 +31,12 @@ def test_hosts_are_grouped_by_preference_whatever_the_order() -> None:
     assert found == parse_mx(records[::-1])
 
 
+def test_what_cannot_be_read_is_told_alike_whatever_the_order() -> None:
+    records = ["10 a b", "x", "10 mx.contoso.com", "x"]
+
+    assert parse_mx(records) == parse_mx(records[::-1])
+
+
 def test_a_null_mx_says_that_no_mail_is_taken() -> None:
     assert parse_mx(["0 ."]).state is MxState.NULL_MX
     assert parse_mx(["0 ."]).hosts == ()

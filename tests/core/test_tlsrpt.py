@@ -49,6 +49,19 @@ def test_exactly_one_record_counts() -> None:
     assert not twice.valid
 
 
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("https://Ali@Contoso.com/x", "contoso.com"),
+        ("https://ali:secret@contoso.com:8443", "contoso.com"),
+        ("https://[2001:DB8::1]:443/x", "[2001:db8::1]"),
+        ("https://contoso.com?x=a@b.c", "contoso.com"),
+    ],
+)
+def test_of_a_web_address_only_the_host_is_kept(address: str, host: str) -> None:
+    assert parse_tlsrpt(f"v=TLSRPTv1; rua={address}").targets == (host,)
+
+
 @given(st.text())
 def test_any_text_can_be_parsed(text: str) -> None:
     assert parse_tlsrpt(f"v=TLSRPTv1; {text}").valid in (True, False)

@@ -113,31 +113,31 @@ def _read(wire: bytes, question: Question, rrtype: RRType) -> Reading:
     (flags,) = struct.unpack_from("!H", wire, 2)
     answers, at = _section(wire, question.behind, _counts(wire)[0])
     code = TEMPLATES[rrtype].code
-    aliases: dict[str, tuple[str, int]] = {}
-    records: dict[str, list[tuple[str, int]]] = {}
+    # RDATA is read when it is needed: what is broken in somebody else's record is nothing to us
+    aliases: dict[str, Record] = {}
+    records: dict[str, list[Record]] = {}
     for record in answers:
         if record.rclass == IN and record.code == code:
-            found = (record_text(wire, record, rrtype), record.ttl)
-            records.setdefault(record.owner, []).append(found)
+            records.setdefault(record.owner, []).append(record)
         elif record.rclass == IN and record.code == CNAME:
-            target = record_text(wire, record, RRType.CNAME)
-            aliases[record.owner] = (target, record.ttl)
+            aliases[record.owner] = record
     chain: list[str] = []
     ttls: list[int] = []
     name = question.name
     while name not in records and name in aliases:
-        name, ttl = aliases[name]
+        alias = aliases[name]
+        name = record_text(wire, alias, RRType.CNAME)
         if name == question.name or name in chain or len(chain) == MAX_CHAIN:
             return Reading(Outcome.CNAME_LOOP, (), (), 0, authenticated=False)
         chain.append(name)
-        ttls.append(ttl)
+        ttls.append(alias.ttl)
     authenticated = bool(flags & AD)
     hits = records.get(name, [])
     if hits:
         if flags & 15 and rrtype is not RRType.CNAME:
             raise Malformed("records of a name that is said not to exist")
-        texts = tuple(sorted(dict.fromkeys(text for text, _ in hits)))
-        least = min(ttls + [ttl for _, ttl in hits])
+        texts = tuple(sorted({record_text(wire, record, rrtype) for record in hits}))
+        least = min(ttls + [record.ttl for record in hits])
         return Reading(Outcome.FOUND, texts, tuple(chain), least, authenticated)
     outcome, least = _absence(wire, at, flags, ttls)
     if outcome is None and not chain:
