@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import processes
 
-from hunter.local.servers import free_port
+from hunter.local.servers import free_port, free_ports
 
 #: processes of our own
 _OURS = frozenset({"API", "worker"})
@@ -54,7 +54,7 @@ class Running:
 
     http: aiohttp.ClientSession
     url: str
-    worker_url: str
+    worker_urls: list[str]
     pid: int
     name_server_pid: int
 
@@ -104,7 +104,8 @@ async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
     files = sorted(zone.iterdir()) if zone.is_dir() else [zone]
     with tempfile.TemporaryDirectory(prefix="hunter-bench-") as folder:
         Path(folder).chmod(0o755)
-        port, worker_port = free_port(), free_port()
+        workers = int(settings.get("HUNTER_UP_WORKERS", "1"))
+        port, worker_port = free_port(), free_ports(workers)
         name_server, address = await start_name_server(files)
         up: asyncio.subprocess.Process | None = None
         try:
@@ -122,8 +123,10 @@ async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as http:
                 url = f"http://127.0.0.1:{port}"
                 await _ready(http, url, up)
-                await _ready(http, f"http://127.0.0.1:{worker_port}", up)
-                yield Running(http, url, f"http://127.0.0.1:{worker_port}", up.pid, name_server.pid)
+                worker_urls = [f"http://127.0.0.1:{worker_port + n}" for n in range(workers)]
+                for worker_url in worker_urls:
+                    await _ready(http, worker_url, up)
+                yield Running(http, url, worker_urls, up.pid, name_server.pid)
         finally:
             for child in (up, name_server):
                 if child is not None and child.returncode is None:

@@ -110,8 +110,11 @@ async def accept(hunter: Running, names: list[str], depth: str) -> str:
 
 async def spent(hunter: Running) -> Spent:
     """What everything has cost the processor until now."""
-    async with hunter.http.get(f"{hunter.worker_url}/metrics") as answer:
-        stages = stage_seconds(await answer.text())
+    stages: dict[str, float] = {}
+    for worker_url in hunter.worker_urls:
+        async with hunter.http.get(f"{worker_url}/metrics") as answer:
+            for stage, seconds in stage_seconds(await answer.text()).items():
+                stages[stage] = stages.get(stage, 0.0) + seconds
     return Spent(processes.processor_by_kind(pids_of(hunter)), stages)
 
 
@@ -121,7 +124,7 @@ def less(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, f
 
 
 def stage_seconds(metrics: str) -> dict[str, float]:
-    """The worker's processor seconds by stage, the rest included."""
+    """One worker's processor seconds by stage, the rest included."""
     values = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line[:1] != "#")
     seconds = {stage: float(values[f'{_STAGE}{{stage="{stage}"}}']) for stage in STAGES}
     return seconds | {_REST: float(values["process_cpu_seconds_total"]) - sum(seconds.values())}

@@ -120,6 +120,11 @@ class Config:
     host: str = _setting("127.0.0.1", "Address the API listens on.", str)
     port: int = _setting(8000, "Port of the API.", _whole(1, 65535))
     worker_port: int = _setting(8001, "Port of the worker's probes and metrics.", _whole(1, 65535))
+    up_workers: int = _setting(
+        1,
+        "Worker processes that `hunter up` starts, on HUNTER_WORKER_PORT and the ports after it.",
+        _whole(1, 64),
+    )
     database_url: str = _setting(
         Secret(""),
         "PostgreSQL, postgresql://user:password@host:port/name. Empty: `hunter up` starts its own.",

@@ -240,6 +240,16 @@ def free_port() -> int:
         return port
 
 
+def free_ports(count: int) -> int:
+    """The first of so many loopback ports in a row that nobody listens on right now."""
+    while True:
+        first = free_port()
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError, OverflowError):
+            for port in range(first, first + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
 def _package(name: str) -> Path | None:
     """Folder of an installed package, without importing it: only its binaries are wanted."""
     spec = importlib.util.find_spec(name)

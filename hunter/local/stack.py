@@ -18,6 +18,8 @@ from hunter.local.servers import Say, embedded, log_file, process
 from hunter.store.migrate import migrate_up
 
 READY_DEADLINE_S = 30.0
+#: the setting that says where a subcommand listens
+_PORTS = {"serve": "HUNTER_PORT", "work": "HUNTER_WORKER_PORT"}
 Child = asyncio.subprocess.Process
 
 
@@ -82,32 +84,42 @@ async def running(
     """
     config = Config.from_env(environ)
     require_free(config.host, config.port, "HUNTER_PORT")
-    require_free(config.host, config.worker_port, "HUNTER_WORKER_PORT")
+    for number in range(config.up_workers):
+        require_free(config.host, config.worker_port + number, "HUNTER_WORKER_PORT")
     async with contextlib.AsyncExitStack() as stack:
         config = await stack.enter_async_context(embedded(config, say, throwaway=throwaway))
         done = await asyncio.to_thread(migrate_up, str(config.database_url))
         say(f"schema: {f'{len(done)} migrations applied' if done else 'up to date'}")
-        child_environ = dict(environ) | {
+        servers = {
             "HUNTER_DATABASE_URL": str(config.database_url),
             "HUNTER_REDIS_URL": str(config.redis_url),
         }
         parts = []
-        for name, command in (("API", "serve"), ("worker", "work")):
-            log = log_file(config.data_dir, f"{command}.log")
+        for name, command, port in _commands(config):
+            log = log_file(config.data_dir, f"{name.lower().replace(' ', '-')}.log")
             child = await stack.enter_async_context(
                 process(
                     [sys.executable, "-m", "hunter", command],
                     log=log,
-                    env=child_environ,
+                    env={**environ, **servers, _PORTS[command]: str(port)},
                     # it may use its whole grace, then hand leases back and close its pools
                     stop_deadline_s=config.drain_delay_s + config.drain_grace_s + 10,
                 )
             )
-            parts.append(Part(name, child, log))
-        for part, port in zip(parts, (config.port, config.worker_port), strict=True):
+            parts.append((Part(name, child, log), port))
+        for part, port in parts:
             await _until_ready(part, config.host, port)
             say(f"{part.name}: ready on {config.host}:{port}, log in {part.log}")
-        yield Stack(config, tuple(parts))
+        yield Stack(config, tuple(part for part, _ in parts))
+
+
+def _commands(config: Config) -> list[tuple[str, str, int]]:
+    """What to start: its name, its subcommand, the port it listens on."""
+    workers = [
+        ("worker" if not n else f"worker {n + 1}", "work", config.worker_port + n)
+        for n in range(config.up_workers)
+    ]
+    return [("API", "serve", config.port), *workers]
 
 
 def require_free(host: str, port: int, setting: str) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from hunter.cli.main import Exit
 from hunter.local.nameserver import NameServer
+from hunter.local.servers import free_ports
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Hunter
@@ -112,6 +113,18 @@ async def test_a_dead_worker_is_reported_and_ends_everything(up: Up) -> None:
 
     assert process.returncode == Exit.FAILED
     assert err.decode().startswith("hunter: the worker ended with code -9; its log ")
+
+
+async def test_as_many_workers_as_wished_are_started(up: Up, environ: dict[str, str]) -> None:
+    first = free_ports(2)
+    process = await up(HUNTER_UP_WORKERS="2", HUNTER_WORKER_PORT=str(first))
+
+    ready = [await _get(str(port), "/healthz/ready") for port in (first, first + 1)]
+    process.send_signal(signal.SIGTERM)
+    out, _ = await process.communicate()
+
+    assert [each["status"] for each in ready] == ["ready", "ready"]
+    assert (process.returncode, b"stopped" in out) == (Exit.OK, True)
 
 
 async def test_no_orphan_is_left_when_it_is_killed(up: Up) -> None:
