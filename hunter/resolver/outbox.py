@@ -27,7 +27,8 @@ class Outbox:
     Three queues hold questions that any server may answer: people's; those of domains already
     begun; those of domains not begun. Finishing a domain before beginning the next keeps its time
     short however long the queue is. What only one server may answer, mostly a retry, waits in that
-    server's own queue, so that its rate limit holds up nobody else.
+    server's own queue, so that its limits hold up nobody else, until that queue is as long as the
+    server's window: then nothing new is begun.
     """
 
     def __init__(  # noqa: PLR0917  # made once
@@ -107,14 +108,26 @@ class Outbox:
         """Send what there is room for."""
         if self._binding and not self._send_bound(self._bound_people, interactive=True):
             return
-        if self._people and not self._send_any(self._people, interactive=True):
+        people = self._people and self._may_begin(self._bound_people)
+        if people and not self._send_any(self._people, interactive=True):
             return
         if self._binding and not self._send_bound(self._bound, interactive=False):
+            return
+        if not self._may_begin(self._bound):
             return
         if self._begun and not self._send_any(self._begun, interactive=False):
             return
         if self._fresh:
             self._send_any(self._fresh, interactive=False)
+
+    def _may_begin(self, queues: list[deque[Query]]) -> bool:
+        """False while more waits for one server than its window holds.
+
+        More of what the others could not answer would only wait there, with its time running.
+        """
+        if not self._binding:
+            return True
+        return all(len(queues[server.number]) < server.window for server in self._servers)
 
     def _send_any(self, queue: deque[Query], *, interactive: bool) -> bool:
         """False when a socket's buffer is full."""
@@ -141,8 +154,8 @@ class Outbox:
         """False when a socket's buffer is full."""
         for server in self._servers:
             queue = queues[server.number]
-            # the room a retry needs is the one its last try has just left
-            while queue and (server.is_open or server.has_token()):
+            # a retry finds the room its last try has left there: nothing goes before it
+            while queue and (server.is_open or server.has_room(interactive=interactive)):
                 query = queue.popleft()
                 self._binding -= 1
                 if server.is_open and not self.is_anyone_there(query.useless):

@@ -11,6 +11,7 @@ from hunter.core.answers import Answer, Outcome, RRType
 from hunter.local.nameserver import NameServer, Packet
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
+from hunter.resolver.tuning import Tuning
 from hunter.resolver.wire import encode_name, in_mixed_case
 
 Opener = Callable[..., Awaitable[Engine]]
@@ -23,6 +24,8 @@ long.alias.example.com 300 A 192.0.2.1
 _spf.example.com 300 TXT "v=spf1 -all"
 """
 TRUE = ("10 mx.example.com",)
+#: no try ends before its answer
+PATIENT = Tuning(timeouts_s=(5.0, 5.0, 5.0), tick_s=0.01, sockets_min=4)
 
 
 async def one(engine: Engine, name: str, rrtype: RRType = RRType.MX) -> Answer:
@@ -181,3 +184,46 @@ async def test_a_person_does_not_wait_behind_the_job_whose_question_is_the_same(
     assert (await job)[0] == answer
     assert len(await crowd) == 50
     assert name_server.queries["_spf.example.com TXT"] == 1
+
+
+# ── how many are under way ──
+
+
+async def test_questions_one_server_refuses_keep_to_the_window_of_the_other(
+    open_quick: Opener,
+) -> None:
+    under_way: list[int] = []
+
+    def count(_packet: Packet, _times: int) -> None:
+        under_way.append(engine.servers[1].inflight)
+
+    wild = ZONE + "*.example.com 300 A 192.0.2.1\n"
+    async with (
+        NameServer(wild + ";! . refused") as refusing,
+        NameServer(wild + ";! . delay=20", script=count) as slow,
+    ):
+        engine = await open_quick(refusing, slow, tuning=PATIENT, dns_window=40)
+        asked = [engine.ask([(f"n{i}.example.com", RRType.A)]) for i in range(400)]
+        person = engine.ask([("person.example.com", RRType.A)], lane=Lane.INTERACTIVE)
+        answers = [*await asyncio.gather(*asked, person)]
+
+        assert {answer.outcome for (answer,) in answers} == {Outcome.FOUND}
+        assert max(under_way) <= engine.servers[1].cap == 20
+
+
+async def test_nothing_new_is_begun_while_what_waits_for_one_server_fills_its_window(
+    open_quick: Opener,
+) -> None:
+    async with (
+        NameServer(ZONE + ";! . refused") as refusing,
+        NameServer(ZONE + ";! . timeout") as silent,
+    ):
+        engine = await open_quick(refusing, silent, tuning=PATIENT, dns_window=40)
+        asked = [engine.ask([(f"n{i}.example.com", RRType.A)]) for i in range(400)]
+        one_server, other = engine.servers
+        while one_server.inflight or other.inflight < other.bulk_window:
+            await asyncio.sleep(0.01)  # until nothing moves any more
+
+        # what the other has, what waits for it, and what was under way when that was enough
+        assert refusing.total < 3 * one_server.window
+        assert len(asked) == 400
