@@ -46,13 +46,16 @@ class Cache:
         return None
 
     def put(self, key: tuple[str, RRType], answer: Answer, now: float) -> None:
-        """Keep an answer. Without a TTL (no SOA in a negative answer) it is not kept at all."""
+        """Keep an answer. Without a TTL (no SOA in a negative answer) it is not kept at all.
+
+        Nor is BUDGET, which is about those who asked.
+        """
         if answer.outcome is Outcome.FOUND:
             seconds = min(answer.ttl, _LONGEST)
         elif answer.outcome.is_absent:
             seconds = min(answer.ttl, _LONGEST_NEGATIVE)
         else:
-            seconds = _FAILURE
+            seconds = 0 if answer.outcome is Outcome.BUDGET else _FAILURE
         if seconds <= 0:
             return
         self._entries[key] = (now + seconds, answer)

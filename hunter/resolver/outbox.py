@@ -181,7 +181,8 @@ class Outbox:
         if batch.is_abandoned():
             return None
         budget = batch.budget
-        if budget.used >= budget.limit or 0 < budget.due <= self._clock.now:
+        now = self._clock.now
+        if (budget.used >= budget.limit or 0 < budget.due <= now) and not batch.finds_payer(now):
             self._end(query, Outcome.BUDGET)
             return None
         return batch
@@ -254,7 +255,7 @@ class Outbox:
     def transmit_tcp(self, query: Query, server: Server, batch: Batch, ticks: int) -> None:
         """The same question over TCP (RFC 7766), right after a truncated answer."""
         budget = batch.budget
-        if budget.used >= budget.limit:
+        if budget.used >= budget.limit and not batch.finds_payer(self._clock.now):
             self._end(query, Outcome.BUDGET)
             return
         self._tally.over_tcp += 1

@@ -66,6 +66,10 @@ class Batch:
         if self.future is not None and not self.future.done():
             self.future.set_result(self.results)  # type: ignore[arg-type]  # all are answers now
 
+    def finds_payer(self, now: int) -> bool:
+        """True when somebody else has budget left at this tick, and pays from now on."""
+        return False
+
     def is_abandoned(self) -> bool:
         """True when nobody waits any more: time was up, or whoever asked has gone."""
         return self.future is not None and self.future.done()

@@ -6,21 +6,37 @@ from collections.abc import Callable, Sequence
 
 from hunter.core.answers import Answer, RRType
 from hunter.resolver.cache import Cache
-from hunter.resolver.questions import Batch, Budget, Lane
+from hunter.resolver.questions import Batch, Lane
 
 Question = tuple[str, RRType]
 
 
 class _Flight(Batch):
-    """A question under way, with a budget of its own, and everybody who waits for it."""
+    """A question under way, and everybody who waits for it: the first with budget left pays.
+
+    It has no clock of its own: whoever waits has one, and nothing is sent when all are over.
+    """
 
     __slots__ = ("_land", "key", "waiters")
 
-    def __init__(self, key: Question, lane: Lane, land: Callable[[_Flight], None]) -> None:
-        super().__init__(1, Budget(), lane, None)
+    def __init__(
+        self, key: Question, payer: Batch, index: int, land: Callable[[_Flight], None]
+    ) -> None:
+        lane = Lane.INTERACTIVE if payer.interactive else Lane.BULK
+        super().__init__(1, payer.budget, lane, None)
+        self.due = payer.due
         self.key = key
-        self.waiters: list[tuple[Batch, int]] = []
+        self.waiters: list[tuple[Batch, int]] = [(payer, index)]
         self._land = land
+
+    def finds_payer(self, now: int) -> bool:
+        for batch, index in self.waiters:
+            budget = batch.budget
+            is_waiting = batch.results[index] == self.key and not batch.is_abandoned()
+            if is_waiting and budget.used < budget.limit and now < budget.due:
+                self.budget = budget
+                return True
+        return False
 
     def complete(self) -> None:
         self._land(self)
@@ -61,9 +77,7 @@ class Sharing:
                 if batch.interactive and not flight.interactive:
                     self._hasten(flight)  # a person must not wait behind a job
                 continue
-            lane = Lane.INTERACTIVE if batch.interactive else Lane.BULK
-            flight = self._flights[key] = _Flight(key, lane, self._landed)
-            flight.waiters.append((batch, index))
+            flight = self._flights[key] = _Flight(key, batch, index, self._landed)
             self._enqueue(flight, 0, *key)
 
     def _landed(self, flight: _Flight) -> None:
@@ -71,8 +85,6 @@ class Sharing:
         (answer,) = flight.results
         assert isinstance(answer, Answer)  # noqa: S101  # a complete batch holds answers only
         self._cache.put(flight.key, answer, self._clock())
-        # whoever asked first pays for the messages
-        flight.waiters[0][0].budget.used += flight.budget.used
         for batch, index in flight.waiters:
             if batch.results[index] == flight.key:  # its time may have been up before
                 batch.results[index] = answer

@@ -34,7 +34,9 @@ def test_an_answer_is_kept_for_its_ttl_within_limits(kept: Answer, seconds: int)
     assert cache.get(KEY, 1000.0 + seconds) is None
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN])
+@pytest.mark.parametrize(
+    "outcome", [Outcome.FOUND, Outcome.NODATA, Outcome.NXDOMAIN, Outcome.BUDGET]
+)
 def test_without_a_ttl_nothing_is_kept(outcome: Outcome) -> None:
     cache = Cache(10)
 

@@ -91,3 +91,58 @@ async def test_a_name_that_cannot_be_asked_is_no_flight(engine: Engine) -> None:
     (answer,) = await engine.ask([("a..b", RRType.TXT)], shared=True)
 
     assert answer.outcome is Outcome.MALFORMED
+
+
+# ── who pays ──
+
+#: a CNAME to another name of the same kind, one a message
+ENDLESS = "\n".join(
+    f"{chr(97 + step)}{number}.hostile.example 300 CNAME {chr(98 + step)}{number}.hostile.example"
+    for number in range(12)
+    for step in range(7)
+)
+HOSTILE = f"hostile.example SOA a.example b.example 1 2 3 4 60\n{ENDLESS}\n;! . no-chase"
+
+
+async def test_shared_questions_cost_no_more_than_the_budget_of_who_asks(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(HOSTILE)
+    budget = Budget(queries=20)
+
+    answers = await engine.ask(
+        [(f"a{number}.hostile.example", RRType.TXT) for number in range(12)],
+        shared=True,
+        budget=budget,
+    )
+
+    assert name_server.total == budget.used == 20
+    assert {answer.outcome for answer in answers} <= {Outcome.BUDGET, Outcome.NXDOMAIN}
+
+
+async def test_the_next_who_waits_pays_when_the_first_has_no_budget_left(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(HOSTILE)
+    question = ("a0.hostile.example", RRType.TXT)
+    poor, rich = Budget(queries=3), Budget()
+
+    answers = await asyncio.gather(
+        *(engine.ask([question], shared=True, budget=budget) for budget in (poor, rich))
+    )
+
+    assert {answer.outcome for (answer,) in answers} == {Outcome.NXDOMAIN}
+    assert (poor.used, rich.used) == (3, 5)
+
+
+async def test_a_spent_budget_is_not_remembered_for_others(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(ZONE)
+
+    (refused,) = await engine.ask([SPF], shared=True, budget=Budget(queries=0))
+    (answer,) = await engine.ask([SPF], shared=True)
+
+    assert refused.outcome is Outcome.BUDGET
+    assert answer.outcome is Outcome.FOUND
+    assert name_server.total == 1
