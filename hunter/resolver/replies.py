@@ -109,7 +109,7 @@ def _decode(data: bytes, at: int, name: str, template: Template, server: str) ->
             authenticated,
             server,
         )
-    outcome, least = _absence(data, at, ttl)
+    outcome, least = _absence(data, at, name, chain, ttl)
     if outcome is None:
         if chain:
             return Alias(tuple(chain), ttl, authenticated)
@@ -128,17 +128,38 @@ def _seconds(ttl: int) -> int:
     return ttl if ttl < _TTL_LIMIT else 0
 
 
-def _absence(data: bytes, at: int, ttl: int) -> tuple[Outcome | None, int]:
-    """The outcome and negative TTL (RFC 2308) that the authority section proves; None for neither."""
+def _is_within(name: str, zone: str) -> bool:
+    """True when a name, as `read_name` writes it, is the zone's own or one below it."""
+    if zone in (".", name):
+        return True
+    if not name.endswith("." + zone):
+        return False
+    # an escaped dot is part of its label (RFC 1035 section 5.1)
+    before = name[: -len(zone) - 1]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 0
+
+
+def _absence(
+    data: bytes, at: int, name: str, chain: list[str], ttl: int
+) -> tuple[Outcome | None, int]:
+    """The outcome and negative TTL that the authority section proves; None for neither.
+
+    The proof is the SOA of the zone that the name is in, with aliases their end (RFC 2308 section
+    2.2): of another zone it shows a server that does not know the name's.
+    """
     flags = data[2] << 8 | data[3]
-    soa = referral = False
+    end = chain[-1] if chain else name
+    soa = foreign = referral = False
     for _ in range(data[8] << 8 | data[9]):
-        _owner, at = read_name(data, at)
+        owner, at = read_name(data, at)
         rtype, rclass, rttl, length = _RR.unpack_from(data, at)
         at += 10 + length
         if at > len(data):
             raise MalformedAnswer("a record leaves the message")
         if rtype == records.SOA and rclass == wire.IN and length >= 22:
+            if not _is_within(end, owner):
+                foreign = True
+                continue
             soa = True
             ttl = min(ttl, _seconds(rttl), _seconds(_MINIMUM.unpack_from(data, at - 4)[0]))
         elif rtype == records.NS:
@@ -151,7 +172,7 @@ def _absence(data: bytes, at: int, ttl: int) -> tuple[Outcome | None, int]:
     if soa:
         return _NODATA, negative_ttl
     # name servers of some zone where an answer was wanted: a referral, downward or upward
-    if referral and not flags & wire.AA:
+    if (referral and not flags & wire.AA) or (foreign and not chain):
         return _LAME, 0
     return None, 0
 

@@ -139,7 +139,7 @@ def _read(wire: bytes, question: Question, rrtype: RRType) -> Reading:
         texts = tuple(sorted({record_text(wire, record, rrtype) for record in hits}))
         least = min(ttls + [record.ttl for record in hits])
         return Reading(Outcome.FOUND, texts, tuple(chain), least, authenticated)
-    outcome, least = _absence(wire, at, flags, ttls)
+    outcome, least = _absence(wire, at, flags, ttls, chain or [question.name])
     if outcome is None and not chain:
         is_said = flags & (AA | RA) and not answers
         outcome = Outcome.NODATA if is_said else Outcome.LAME
@@ -148,11 +148,16 @@ def _read(wire: bytes, question: Question, rrtype: RRType) -> Reading:
     return Reading(outcome, (), tuple(chain), least, authenticated)
 
 
-def _absence(wire: bytes, at: int, flags: int, ttls: list[int]) -> tuple[Outcome | None, int]:
+def _absence(
+    wire: bytes, at: int, flags: int, ttls: list[int], names: list[str]
+) -> tuple[Outcome | None, int]:
     _, authorities, additional = _counts(wire)
     said, at = _section(wire, at, authorities)
     # type and length make a SOA: its names are not looked at for a negative answer
-    statements = [r for r in said if (r.code, r.rclass) == (SOA, IN) and r.length >= 22]
+    starts = [r for r in said if (r.code, r.rclass) == (SOA, IN) and r.length >= 22]
+    # RFC 2308 section 2.2: the zone's of the name, or of what its aliases end in
+    end = dns.name.from_text(names[-1])
+    statements = [r for r in starts if end.is_subdomain(dns.name.from_text(r.owner))]
     if _has_extended_rcode(wire, at, additional):
         return Outcome.LAME, 0
     least = 0
@@ -164,6 +169,8 @@ def _absence(wire: bytes, at: int, flags: int, ttls: list[int]) -> tuple[Outcome
     if statements:
         return Outcome.NODATA, least
     if any(r.code == NS for r in said) and not flags & AA:
+        return Outcome.LAME, 0
+    if starts and not ttls:
         return Outcome.LAME, 0
     return None, 0
 

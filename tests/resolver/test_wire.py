@@ -186,6 +186,57 @@ def test_nxdomain_without_soa_has_no_ttl() -> None:
     assert (found.outcome, found.ttl) == (Outcome.NXDOMAIN, 0)
 
 
+@pytest.mark.parametrize("owner", ["www.example.com.", "EXAMPLE.com.", "com.", "."])
+def test_the_soa_of_a_zone_that_holds_the_name_proves_absence(owner: str) -> None:
+    soa = SOA.replace("example.com.", owner, 1)
+    stray = ("evil.example.com. 300 IN A 192.0.2.66",)
+
+    found = respond("www.example.com.", "MX", answer=stray, authority=(soa,), flags=0)
+
+    assert isinstance(found, Answer)
+    assert (found.outcome, found.ttl) == (Outcome.NODATA, 60)
+
+
+#: zones that www.example.com is not in
+ELSEWHERE = ["bad.example.", "ample.com.", "a.www.example.com.", "w.example.com."]
+
+
+@pytest.mark.parametrize("owner", ELSEWHERE)
+@pytest.mark.parametrize("flags", [0, dns.flags.RA, dns.flags.AA])
+def test_the_soa_of_another_zone_proves_no_absence(owner: str, flags: int) -> None:
+    soa = SOA.replace("example.com.", owner, 1)
+
+    found = respond("www.example.com.", "MX", authority=(soa,), flags=flags)
+
+    assert isinstance(found, Answer)
+    assert found.outcome is Outcome.LAME
+
+
+def test_a_dot_inside_a_label_is_no_border_of_a_zone() -> None:
+    within = respond(r"a\\.example.com.", "MX", authority=(SOA,))
+    beside = respond(r"a\.example.com.", "MX", authority=(SOA,))
+
+    assert isinstance(within, Answer)
+    assert isinstance(beside, Answer)
+    assert (within.outcome, beside.outcome) == (Outcome.NODATA, Outcome.LAME)
+
+
+def test_nxdomain_beside_the_soa_of_another_zone_has_no_ttl() -> None:
+    soa = SOA.replace("example.com.", "bad.example.", 1)
+
+    found = respond("x.example.com.", "MX", authority=(soa,), rcode=3)
+
+    assert isinstance(found, Answer)
+    assert (found.outcome, found.ttl) == (Outcome.NXDOMAIN, 0)
+
+
+def test_an_alias_out_of_the_zone_whose_soa_is_there_has_to_be_asked_on() -> None:
+    found = respond("www.example.com.", "A", answer=CHAIN[:1], authority=(SOA,))
+
+    assert isinstance(found, Alias)
+    assert found.chain == ("a.example.net",)
+
+
 @pytest.mark.parametrize(
     "authority", ["example.com. 300 IN NS ns1.example.net.", ". 300 IN NS a.root-servers.net."]
 )
@@ -240,6 +291,16 @@ def test_a_cname_chain_is_followed_in_any_order(order: tuple[int, ...]) -> None:
     assert found.records == ("192.0.2.7",)
     assert found.chain == ("a.example.net", "b.example.org")
     assert found.ttl == 200
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_records_beside_an_alias_are_ours_in_either_order(order: int) -> None:
+    lines = ("example.com. 300 IN MX 1 x.example.", "example.com. 300 IN CNAME foo.example.")
+
+    found = respond("example.com.", "MX", answer=lines[::order])
+
+    assert isinstance(found, Answer)
+    assert (found.outcome, found.records, found.chain) == (Outcome.FOUND, ("1 x.example",), ())
 
 
 def test_a_chain_that_ends_open_has_to_be_asked_on() -> None:
