@@ -2,7 +2,8 @@
 
 `python bench/chaos.py [--domains N] [--seconds S] [--seed X] [--workers K] [--faults a,b]` starts
 PostgreSQL, Valkey, a name server, API processes and workers on loopback, in a folder that is
-removed at the end. It prints one table and exits with 1 when anything was lost or duplicated.
+removed at the end; the logs of a run that misses anything stay in .local/chaos/SEED. It prints one
+table and exits with 1 when anything was lost or duplicated.
 `--system unfenced` and `--system naive` are the controls, which must fail.
 """
 
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import dataclasses
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,6 +36,8 @@ from chaos_report import Line, counted, measured, table, write
 from hunter.core.points import Point
 
 BENCH = Path(__file__).parent
+#: the logs of a run that was not clean stay here, by its seed
+KEPT = BENCH.parent / ".local" / "chaos"
 SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
     "hunter": (*HUNTER, "work"),
     "unfenced": (str(BENCH / "chaos_unfenced.py"),),
@@ -54,16 +58,20 @@ QUIET_S = 25.0
 
 
 @contextlib.asynccontextmanager
-async def cluster_of(shape: Shape, zone_text: str) -> AsyncIterator[Cluster]:
-    """A Hunter of this shape in a folder of its own."""
+async def cluster_of(shape: Shape, zone_text: str, kept: Path) -> AsyncIterator[Cluster]:
+    """A Hunter of this shape in a folder of its own; its logs are in `kept` afterwards."""
     with tempfile.TemporaryDirectory(prefix="hunter-chaos-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "log").mkdir()
         zone = folder / "zone"
         zone.write_text(zone_text)
-        async with running(shape, folder, zone) as cluster:
-            yield cluster
+        try:
+            async with running(shape, folder, zone) as cluster:
+                yield cluster
+        finally:
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(folder / "log", kept)
 
 
 class Run:
@@ -205,7 +213,8 @@ async def run(options: argparse.Namespace) -> int:
         unique_results=options.system == "hunter",
     )
     say(f"seed {options.seed}, {options.domains:,} domains, {options.workers} workers, {shape}")
-    async with cluster_of(shape, zone) as cluster:
+    kept = KEPT / str(options.seed)
+    async with cluster_of(shape, zone, kept) as cluster:
         kind = NaiveCallers if options.system == "naive" else Callers
         callers = kind(cluster, names, random.Random(options.seed + 1))
         try:
@@ -251,6 +260,10 @@ async def run(options: argparse.Namespace) -> int:
         print(f"{name}: {value}")
     print(f"\n{table(lines)}\n", flush=True)
     print(f"written: {write(about, lines, verdict)}")
+    if all(line.is_met for line in lines):
+        shutil.rmtree(kept)
+    else:
+        print(f"logs: {kept}")
     return 1 if verdict.violations else 0
 
 

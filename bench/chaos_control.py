@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from chaos import SYSTEMS, cluster_of
+from chaos import KEPT, SYSTEMS, cluster_of
 from chaos_audit import Verdict, audit
 from chaos_cluster import Cluster, Shape, new_worker
 from chaos_faults import direct_redis
@@ -32,7 +32,10 @@ async def freeze_beyond_lease(system: str, *, unique_results: bool) -> Verdict:
     """
     shape = _shape(system, workers=1, unique_results=unique_results)
     names, zone = names_and_zone(_NAMES, seed=1)
-    async with cluster_of(shape, zone) as cluster, _callers(cluster, names, system) as callers:
+    async with (
+        cluster_of(shape, zone, KEPT / system) as cluster,
+        _callers(cluster, names, system) as callers,
+    ):
         first = cluster.workers[0]
         cluster.freeze_name_server()
         await callers.bulk(names)
@@ -57,7 +60,10 @@ async def flush_under_work(system: str) -> Verdict:
     """
     shape = _shape(system, workers=1, unique_results=system == "hunter")
     names, zone = names_and_zone(_NAMES, seed=1)
-    async with cluster_of(shape, zone) as cluster, _callers(cluster, names, system) as callers:
+    async with (
+        cluster_of(shape, zone, KEPT / system) as cluster,
+        _callers(cluster, names, system) as callers,
+    ):
         cluster.freeze_name_server()
         await callers.bulk(names)
         if system == "hunter":

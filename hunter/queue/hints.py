@@ -7,7 +7,6 @@ and a lost hint is given again.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
@@ -17,6 +16,9 @@ from uuid import UUID
 import msgspec
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -33,8 +35,6 @@ LOOK: Final = "look_at_chunk"
 HINT_VERSION: Final = 1
 #: a hint nobody took by then is dropped; the dispatcher gives it again long before
 EXPIRES_S: Final = 30
-#: arq takes what is due the longest first
-_LONG_AGO: Final = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 #: its absence says that Redis was wiped
 _GENERATION_KEY: Final = "hunter:generation"
 #: written to see that writes are taken; PING is answered by a Redis that is full, too
@@ -43,7 +43,8 @@ _PING_KEPT_MS: Final = 1000
 
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
-_AT_ONCE: Final = 8
+#: hints in one round trip
+_AT_ONCE: Final = 100
 _NEWS_PAUSE_S: Final = 1.0
 #: what arq and redis raise when Redis is away; built-in OSError comes through unwrapped
 REDIS_AWAY: Final = (RedisError, OSError, TimeoutError)
@@ -139,29 +140,33 @@ class Hints:
     ) -> bool:
         """Hint (chunk id, number of the hint) each; False when Redis did not take them all in time.
 
-        With `ahead` they go before all hints that wait. The job id holds the number, so the same hint twice is one, and a later one is another.
+        With `ahead` they go before all hints that wait: arq takes what is due the longest first.
+        The job id holds the number, so the same hint twice is one, and a later one is another.
         """
         try:
             async with asyncio.timeout(within_s):
                 for start in range(0, len(hints), _AT_ONCE):
-                    some = hints[start : start + _AT_ONCE]
-                    await asyncio.gather(
-                        *(self._give_one(lane, *hint, ahead=ahead) for hint in some)
-                    )
+                    await self._give_some(lane, hints[start : start + _AT_ONCE], ahead=ahead)
         except REDIS_AWAY as error:
             log.warning("hints not given", lane=lane, error=type(error).__name__)
             return False
         return True
 
-    async def _give_one(self, lane: str, chunk_id: int, number: int, *, ahead: bool) -> None:
-        await self._redis.enqueue_job(
-            LOOK,
-            chunk_id,
-            _job_id=f"c{chunk_id}-{number}",
-            _queue_name=queue_name(lane),
-            _expires=EXPIRES_S,
-            _defer_until=_LONG_AGO if ahead else None,
-        )
+    async def _give_some(self, lane: str, hints: Sequence[tuple[int, int]], *, ahead: bool) -> None:
+        """Put jobs into arq's queue as its enqueue_job does, many at once and without its WATCH.
+
+        A connection that goes dead while it watches is never given back to redis-py's pool: a few
+        outages would use the pool up, and the process could give no hint any more. The number in
+        the job id tells hints apart, so nothing needs watching.
+        """
+        now_ms = timestamp_ms()
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for chunk_id, number in hints:
+                job_id = f"c{chunk_id}-{number}"
+                job = serialize_job(LOOK, (chunk_id,), {}, None, now_ms, serializer=encode_job)
+                pipe.psetex(job_key_prefix + job_id, EXPIRES_S * 1000, job)
+                pipe.zadd(queue_name(lane), {job_id: 0 if ahead else now_ms}, nx=True)
+            await pipe.execute()
 
     async def generation(self) -> Generation:
         """Whether Redis still has what it was given."""

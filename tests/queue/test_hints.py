@@ -11,6 +11,7 @@ import pytest
 
 from hunter.config import Config, Secret
 from hunter.core.errors import Unavailable
+from hunter.local.proxy import Proxy
 from hunter.queue.hints import Generation, Hints, decode_job, encode_job, open_queue, queue_name
 from hunter.store.identifiers import uuid7
 
@@ -126,3 +127,28 @@ async def test_hints_of_chunks_begun_before_are_taken_first(hints: Hints) -> Non
 
     assert waiting[0] == b"c3-2"
     assert 0 < await hints._redis.pttl("arq:job:c3-2") <= 30_000
+
+
+@pytest.mark.parametrize("message", [b"ZADD", b"EXISTS"])
+async def test_outages_in_the_middle_of_a_command_use_up_no_connection(
+    config: Config, message: bytes
+) -> None:
+    async with (
+        Proxy(str(config.redis_url)) as proxy,
+        open_queue(dataclasses.replace(config, redis_url=Secret(proxy.url))) as hints,
+    ):
+        await hints.ping()
+        proxy.lose_answer(message)
+        silence = asyncio.create_task(_freeze_when_lost(proxy))
+        await asyncio.gather(hints.give("bulk", [(7, 1)]), hints.generation())
+        await silence
+        proxy.thaw()
+
+        assert hints.connections_in_use == 0
+        assert await hints.give("bulk", [(7, 2)])
+
+
+async def _freeze_when_lost(proxy: Proxy) -> None:
+    """The answer is lost, and whoever connects anew then gets none either."""
+    await proxy.lost.wait()
+    proxy.freeze()
