@@ -43,6 +43,8 @@ _PING_KEPT_MS: Final = 1000
 
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
+#: before every hint that waits; arq takes a score of 0 for a job that is gone
+_AHEAD_MS: Final = 1
 #: hints in one round trip
 _AT_ONCE: Final = 100
 _NEWS_PAUSE_S: Final = 1.0
@@ -165,7 +167,7 @@ class Hints:
                 job_id = f"c{chunk_id}-{number}"
                 job = serialize_job(LOOK, (chunk_id,), {}, None, now_ms, serializer=encode_job)
                 pipe.psetex(job_key_prefix + job_id, EXPIRES_S * 1000, job)
-                pipe.zadd(queue_name(lane), {job_id: 0 if ahead else now_ms}, nx=True)
+                pipe.zadd(queue_name(lane), {job_id: _AHEAD_MS if ahead else now_ms}, nx=True)
             await pipe.execute()
 
     async def generation(self) -> Generation:

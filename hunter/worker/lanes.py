@@ -32,6 +32,8 @@ ALONE_AFTER_S: Final = 10.0
 #: it caps what the whole fleet can have in progress: arq reads only so far into the queue
 _READ_LIMIT: Final = 5000
 _JOB_TIMEOUT_S: Final = 300
+#: a hint that a killed worker took is in every poll's way for so long; arq's own is _JOB_TIMEOUT_S
+_IN_PROGRESS_S: Final = 30
 _PAUSE_S: Final = 0.5
 _WATCH_S: Final = 1.0
 _LAST_WRITES_S: Final = 2.0
@@ -106,7 +108,7 @@ class Lane:
             await self._hints.ping()
 
     def _make_worker(self, redis: ArqRedis) -> Worker:
-        return Worker(
+        worker = Worker(
             # arq's protocol wants a __qualname__, which a bound method has and its type lacks
             functions=[func(cast("WorkerCoroutine", self._look), name=LOOK, max_tries=1)],
             queue_name=queue_name(self._name),
@@ -124,11 +126,17 @@ class Lane:
             job_deserializer=decode_job,
             log_results=False,
         )
+        worker.in_progress_timeout_s = _IN_PROGRESS_S
+        return worker
 
-    async def _look(self, _ctx: dict[Any, Any], chunk_id: int) -> None:
+    async def _look(self, ctx: dict[Any, Any], chunk_id: int) -> None:
         """The arq function. Whatever the hint says, PostgreSQL decides."""
         self._metrics.arq_tasks_total.inc({"task": LOOK})
         try:
+            if self._name == "bulk":
+                # arq leaves a job queued until it ends, and every poll of every worker asks three
+                # times about each of these before it comes to one that waits
+                await ctx["redis"].zrem(queue_name(self._name), ctx["job_id"])
             async with self._free:
                 if self._stopping:
                     await self._scanner.decline(chunk_id)

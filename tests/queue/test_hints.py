@@ -126,6 +126,7 @@ async def test_hints_of_chunks_begun_before_are_taken_first(hints: Hints) -> Non
     waiting = await hints._redis.zrange(queue_name("bulk"), 0, -1)
 
     assert waiting[0] == b"c3-2"
+    assert await hints._redis.zscore(queue_name("bulk"), "c3-2"), "arq starts no job of score 0"
     assert 0 < await hints._redis.pttl("arq:job:c3-2") <= 30_000
 
 
