@@ -179,7 +179,7 @@ class TcpLink:
         self.pending: dict[int, Query] = {}
         #: tick of the engine at which the last question was sent
         self.used_at = 0
-        #: time of the loop at which the last message came in
+        #: time of the loop at which the last answer came in; rubbish is none
         self.heard_at = 0.0
         self._loop = loop
         self._connection: _Connection | None = None
@@ -218,7 +218,6 @@ class TcpLink:
 
     def received(self, message: bytes) -> None:
         """One whole message has come in."""
-        self.heard_at = self._loop.time()
         query = self.pending.get(message[0] << 8 | message[1]) if len(message) >= 12 else None
         if query is None:
             self.receiver.ignore(None, message)
@@ -228,6 +227,7 @@ class TcpLink:
         if not at:
             self.receiver.ignore(query, message)
             return
+        self.heard_at = self._loop.time()
         del self.pending[query.ident]
         self.receiver.accept(query, message, at, flags)
 
@@ -243,7 +243,7 @@ class TcpLink:
             self.receiver.failed(lost[1:] + lost[:1], tcp=True)
 
     def is_silent(self, seconds: float) -> bool:
-        """True when no message has come in for so long on what is connected, or to be."""
+        """True when no answer has come in for so long on what is connected, or to be."""
         is_open = self._connection is not None or self._connecting is not None
         return is_open and self._loop.time() - self.heard_at >= seconds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -117,6 +118,27 @@ async def test_a_tcp_port_that_accepts_nobody_is_a_timeout_until_it_does(
             assert (await one(engine)).records == TRUE
 
     assert engine.servers[0].inflight == 0
+
+
+async def test_rubbish_over_tcp_keeps_no_connection_alive(open_quick: Opener) -> None:
+    connections = []
+
+    async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"\0\x0c" + b"\xff" * 12)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async with NameServer(TRUNCATED, tcp=False) as server:
+        async with await asyncio.start_server(babble, *server.address):
+            engine = await open_quick(server)
+            answer = await one(engine)
+
+        assert answer.outcome is Outcome.TIMEOUT
+        assert engine.ignored > 1
+        assert (server.total, len(connections)) == (1, 1)  # another try would meet the same
 
 
 @pytest.mark.parametrize("word", ["tcp-close", "tcp-cut", "tcp-timeout", "tcp-half"])
