@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from hunter.config import Config
-from hunter.core.answers import Depth, Survey
+from hunter.core.answers import Depth, Outcome, Survey
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Judgement, Signal, State
 from hunter.knowledge.load import load_knowledge
@@ -26,6 +26,8 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 QUICK = Tuning(timeouts_s=(0.15, 0.15, 0.15), tick_s=0.01, tcp_timeout_s=0.3, sockets_min=4)
+#: no try of the judge's ends before its answer, however busy the machine
+PATIENT = Tuning(timeouts_s=(5.0, 5.0), tick_s=0.01, tcp_timeout_s=5.0, sockets_min=4)
 
 
 @pytest.fixture
@@ -109,9 +111,12 @@ async def lies(open_quick: Callable[..., Awaitable[Engine]]) -> AsyncIterator[Li
 
         async def told(zone: str, engine: Engine, domain: str, depth: Depth) -> list[str]:
             honest = await stack.enter_async_context(NameServer(zone))
-            oracle = await open_quick(honest)
+            oracle = await open_quick(honest, tuning=PATIENT)
             knowledge = load_knowledge()
             truth = await survey(oracle, domain, depth, knowledge)
+            silent = {Outcome.TIMEOUT, Outcome.UNREACHABLE}
+            unheard = [each for each in truth.answers.values() if each.outcome in silent]
+            assert not unheard, "the judge itself was not answered"
             said = await survey(engine, domain, depth, knowledge)
             true = await oracle.ask(
                 [(each.name, each.rrtype) for each in said.answers.values()], budget=Budget(999)
