@@ -9,30 +9,18 @@ import time
 from dataclasses import dataclass
 
 from hunter.core.answers import Answer, Outcome, RRType
-from hunter.resolver.records import read_name
-from hunter.resolver.replies import decode
+from hunter.resolver.records import OPT, read_name
+from hunter.resolver.replies import decode, failure
 from hunter.resolver.wire import (
     AD,
-    FORMERR,
     HEADER,
-    NOTAUTH,
-    NOTIMP,
     QR,
     RA,
-    REFUSED,
     TC,
     TEMPLATES,
     encode_name,
     message,
 )
-
-_OPT = 41
-_FAILURES = {
-    FORMERR: Outcome.NOTIMP,
-    NOTIMP: Outcome.NOTIMP,
-    REFUSED: Outcome.REFUSED,
-    NOTAUTH: Outcome.REFUSED,
-}
 
 
 class Exhausted(Exception):  # a limit reached, no error
@@ -212,7 +200,7 @@ class _Question:
     ) -> tuple[Outcome, tuple[str, ...]]:
         rcode = header[1] & 15
         if rcode not in {0, 3}:
-            return _FAILURES.get(rcode, Outcome.SERVFAIL), ()
+            return failure(rcode), ()
         found = decode(data, at, self._name.lower(), self._template, "")
         if isinstance(found, Answer):
             return found.outcome, found.records
@@ -251,7 +239,7 @@ def _has_opt(data: bytes, at: int, header: tuple[int, int, int, int, int, int]) 
         for _ in range(header[3] + header[4] + header[5]):
             _, at = read_name(data, at)
             rtype, _, _, length = struct.unpack_from("!HHIH", data, at)
-            if rtype == _OPT:
+            if rtype == OPT:
                 return True
             at += 10 + length
     except (ValueError, IndexError, struct.error):

@@ -15,7 +15,7 @@ from hunter.resolver.keeper import Keeper
 from hunter.resolver.outbox import Outbox
 from hunter.resolver.ports import Ports
 from hunter.resolver.questions import Batch, Budget, Lane, Query
-from hunter.resolver.replies import MAX_CHAIN, Alias, decode
+from hunter.resolver.replies import MAX_CHAIN, Alias, decode, failure
 from hunter.resolver.servers import Server, servers_of
 from hunter.resolver.shared import Sharing
 from hunter.resolver.sockets import Receiver
@@ -24,10 +24,8 @@ from hunter.resolver.tuning import Tuning
 from hunter.resolver.wire import (
     FORMERR,
     NOERROR,
-    NOTAUTH,
     NOTIMP,
     NXDOMAIN,
-    REFUSED,
     TC,
     TEMPLATES,
     NameEncoder,
@@ -36,13 +34,6 @@ from hunter.resolver.wire import (
 )
 
 _DEADLINE_S: Final = 15.0
-#: RCODEs that are outcomes of their own; FORMERR without EDNS: the server cannot read the question
-_FAILURES: Final = {
-    FORMERR: Outcome.NOTIMP,
-    NOTIMP: Outcome.NOTIMP,
-    REFUSED: Outcome.REFUSED,
-    NOTAUTH: Outcome.REFUSED,
-}
 # looked up once, since they are compared for every answer
 _LAME: Final = Outcome.LAME
 _MALFORMED: Final = Outcome.MALFORMED
@@ -234,7 +225,7 @@ class Engine(Receiver):
             query.no_edns |= server.bit
             self._outbox.put_back(query, batch)
             return
-        self._useless(query, server, _FAILURES.get(rcode, Outcome.SERVFAIL))
+        self._useless(query, server, failure(rcode))
 
     def _follow(self, query: Query, server: Server, alias: Alias) -> None:
         """Ask for the end of a CNAME chain that the server left to us."""

@@ -22,6 +22,13 @@ _FOUND: Final = Outcome.FOUND
 _NODATA: Final = Outcome.NODATA
 _NXDOMAIN: Final = Outcome.NXDOMAIN
 _LAME: Final = Outcome.LAME
+#: RCODEs that are outcomes of their own; FORMERR without EDNS: the server cannot read the question
+_FAILURES: Final = {
+    wire.FORMERR: Outcome.NOTIMP,
+    wire.NOTIMP: Outcome.NOTIMP,
+    wire.REFUSED: Outcome.REFUSED,
+    wire.NOTAUTH: Outcome.REFUSED,
+}
 
 
 class Alias:
@@ -35,6 +42,11 @@ class Alias:
         self.chain = chain
         self.ttl = ttl
         self.authenticated = authenticated
+
+
+def failure(rcode: int) -> Outcome:
+    """What a message with any RCODE but NOERROR and NXDOMAIN says."""
+    return _FAILURES.get(rcode, Outcome.SERVFAIL)
 
 
 def decode(data: bytes, at: int, name: str, template: Template, server: str) -> Answer | Alias:
