@@ -66,7 +66,7 @@ class Engine(Receiver):
         end, broken, mixing = self._end, self._broken, config.dns_0x20
         self._outbox = Outbox(self._ports, self._clock, self.tally, self._now, end, broken, mixing)
         self._keeper = Keeper(
-            self._ports, tuning, self._clock, self._send_probe, self._rate_limited
+            self._ports, tuning, self._clock, self._outbox.transmit, self._rate_limited
         )
         self._encoder = NameEncoder()
         self.cache = Cache(tuning.cache_size)
@@ -372,10 +372,6 @@ class Engine(Receiver):
             self._expire(batch)
         self._keeper.tick()
         self.pump()
-
-    def _send_probe(self, query: Query, server: Server, batch: Batch) -> None:
-        if not self._outbox.transmit(query, server, batch):
-            self._end(query, Outcome.UNREACHABLE)
 
     def _rate_limited(self, seconds: float) -> None:
         if self._metrics is not None:

@@ -37,12 +37,13 @@ class Keeper:
         ports: list[Ports],
         tuning: Tuning,
         clock: Clock,
-        send: Callable[[Query, Server, Batch], None],
+        send: Callable[[Query, Server, Batch], bool],
         waited: Callable[[float], None],
     ) -> None:
         self._ports = ports
         self._tuning = tuning
         self._clock = clock
+        #: False when a socket's buffer is full
         self._send = send
         #: told the seconds for which a rate limit has held questions back
         self._waited = waited
@@ -108,4 +109,5 @@ class Keeper:
         query.no_edns = -1  # for all servers: what an old one cannot read must not fail the probe
         query.packet = message(question, edns=False)
         probe.results[0] = query
-        self._send(query, server, probe)
+        if not self._send(query, server, probe):
+            server.probing = False  # nothing was sent, so nothing was lost: again at the next tick

@@ -530,6 +530,34 @@ async def test_a_dead_server_opens_the_breaker_and_a_living_one_closes_it(
     assert answer.outcome is Outcome.FOUND
 
 
+async def test_a_probe_that_meets_a_full_buffer_goes_at_a_later_tick(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(ZONE)
+    attempts: list[bytes] = []
+
+    def full(data: bytes) -> int:
+        attempts.append(data)
+        raise BlockingIOError
+
+    ports = engine._ports[0].udp  # where the kernel is met
+    kernel = [port.send for port in ports]
+    for port in ports:
+        port.send = full  # type: ignore[assignment]  # of its arguments one is used
+    engine.servers[0].silent = 1000  # reason for a probe
+    async with asyncio.timeout(10):
+        while len(attempts) < 3:
+            await asyncio.sleep(0)
+        openings = engine.servers[0].openings
+        for port, send in zip(ports, kernel, strict=True):
+            port.send = send
+        while engine.servers[0].silent:
+            await asyncio.sleep(0)
+
+    assert openings == engine.servers[0].openings == 0
+    assert name_server.queries == {". NS": 1}
+
+
 async def test_dead_domains_do_not_open_the_breaker(
     name_server: NameServer, open_quick: Opener
 ) -> None:
