@@ -98,19 +98,20 @@ class Engine(Receiver):
         questions: Sequence[tuple[str, RRType]],
         *,
         lane: Lane = Lane.BULK,
-        deadline_s: float = _DEADLINE_S,
+        deadline_s: float | None = None,
         shared: bool = False,
         budget: Budget | None = None,
     ) -> Awaitable[list[Answer]]:
         """Answers in the order of the questions; names are A-labels. Never raises for DNS reasons.
 
         `budget` is what several calls for one domain may use together; without it the call has its
-        own of `deadline_s`. `shared` is for names that many domains have in common: cached, and
-        asked once however many wait. A surveyed name must not be shared, or a rescan would
-        confirm itself from memory.
+        own. The call ends `deadline_s` after its first message when that comes first. `shared` is
+        for names that many domains have in common: cached, and asked once however many wait. A
+        surveyed name must not be shared, or a rescan would confirm itself from memory.
         """
         future: asyncio.Future[list[Answer]] = self._loop.create_future()
-        batch = Batch(len(questions), budget or Budget(seconds=deadline_s), lane, future)
+        budget = budget or Budget(seconds=deadline_s or _DEADLINE_S)
+        batch = Batch(len(questions), budget, lane, future, deadline_s or budget.seconds)
         # a bulk domain's clock starts with its first message, and then runs for all its calls;
         # with a shared question that message may be somebody else's
         if batch.interactive or batch.budget.due or shared:

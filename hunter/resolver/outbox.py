@@ -296,5 +296,5 @@ class Outbox:
         budget = batch.budget
         if not budget.due:
             budget.due = self._clock.now + self._clock.ticks(budget.seconds)
-        batch.due = budget.due
+        batch.due = min(budget.due, self._clock.now + self._clock.ticks(batch.seconds))
         self.running.append(batch)

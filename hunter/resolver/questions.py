@@ -44,7 +44,7 @@ class Budget:
 class Batch:
     """Questions asked together; one future for all of them."""
 
-    __slots__ = ("budget", "due", "future", "interactive", "left", "results")
+    __slots__ = ("budget", "due", "future", "interactive", "left", "results", "seconds")
 
     def __init__(
         self,
@@ -52,8 +52,11 @@ class Batch:
         budget: Budget,
         lane: Lane,
         future: asyncio.Future[list[Answer]] | None,
+        seconds: float = 15.0,
     ) -> None:
         self.budget = budget
+        #: what this call may take, where its budget has more
+        self.seconds = seconds
         self.interactive = lane is Lane.INTERACTIVE
         self.future = future
         self.left = size

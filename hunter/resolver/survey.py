@@ -83,15 +83,15 @@ class _Surveyor:
         self.domain = domain
         self.answers: dict[str, Answer] = {}
         self.budget = Budget()
-        self.first = Budget(seconds=_FIRST_LOOK_S)
         self._engine = engine
         self._lane = lane
 
     async def look(self) -> Answer:
         """The domain's MX, or BUDGET when it is not known soon."""
         question = (self.domain, RRType.MX)
-        (mx,) = await self._engine.ask([question], lane=self._lane, budget=self.first)
-        self.budget.used = self.first.used
+        (mx,) = await self._engine.ask(
+            [question], lane=self._lane, budget=self.budget, deadline_s=_FIRST_LOOK_S
+        )
         self.answers[mx.question] = mx
         return mx
 
@@ -156,7 +156,7 @@ async def survey(
     *,
     lane: Lane = Lane.BULK,
 ) -> Survey:
-    """All answers about a domain (lower-case A-labels) at a depth, within 60 messages and 17 s.
+    """All answers about a domain (lower-case A-labels) at a depth, within 60 messages and 15 s.
 
     Questions about the domain and names below it are never taken from the cache; SPF include
     targets, MX hosts and DMARC parents, which many domains share, are. A question without an

@@ -449,6 +449,22 @@ async def test_people_are_served_while_the_bulk_fills_its_window(
     await bulk
 
 
+async def test_a_call_that_ends_early_leaves_its_budget_and_its_clock_to_the_next(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(ZONE + ";! . timeout")
+    budget = Budget(seconds=0.4)
+    question = ("example.com", RRType.MX)
+
+    (first,) = await engine.ask([question], budget=budget, deadline_s=0.05)
+    due, used = budget.due, budget.used
+    (second,) = await engine.ask([question], budget=budget, deadline_s=60)
+
+    assert (first.outcome, second.outcome) == (Outcome.BUDGET, Outcome.BUDGET)
+    assert (budget.due, used) == (due, 1)
+    assert budget.used > used
+
+
 async def test_begun_domains_go_before_new_ones(
     name_server: NameServer, open_quick: Opener
 ) -> None:
