@@ -15,7 +15,7 @@ from hunter.core.tags import first_of_each, parse_tags
 
 _SOURCE = "draft-brand-indicators-for-message-identification section 4.2"
 _VERSION = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)")
-_HTTPS = re.compile(r"https://[^\s/]+/\S+", re.IGNORECASE)
+_HTTPS = re.compile(r"(?ai:https)://[^\s/]+/\S+")
 _ENFORCED: Final = frozenset({Policy.QUARANTINE, Policy.REJECT})
 
 

@@ -18,13 +18,15 @@ _DMARC_LIKE = re.compile(
     r"[\s\"'\\]*+(?:.*;\s*+)?v\s*+=\s*+dmarc1(?![0-9])", re.IGNORECASE | re.DOTALL
 )
 _SECOND = re.compile(r"[\s;]v[ \t]*=[ \t]*DMARC1")
-_URI = re.compile(r"([a-z][a-z0-9+.-]*):([!-~]+)", re.IGNORECASE)
-_SIZE = re.compile(r"!([0-9]+)([kmgt]?)$", re.IGNORECASE)
+# ASCII: without it, ignoring case takes ı for i and ſ for s
+_URI = re.compile(r"([a-z][a-z0-9+.-]*):([!-~]+)", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"!([0-9]+)([kmgt]?)$", re.IGNORECASE | re.ASCII)
 _SIZE_LIKE = re.compile(r"![^!]*$")
 _NUMBER = re.compile(r"[0-9]+", re.ASCII)
 # every run is taken whole: searched for its @ from each place, a long one costs its square
 _RUN = re.compile(r"[^,;!\s]++")
-_SCHEME = re.compile(r"mailto:", re.IGNORECASE)
+_SCHEME = re.compile(r"mailto:", re.IGNORECASE | re.ASCII)
+_NAME = re.compile(r"[^@]++")
 _SOURCE = "RFC 9989 section 4.7"
 #: longer records are parsed each time, so that what is kept stays small
 _LONG_TEXT: Final = 450
@@ -32,10 +34,10 @@ _KNOWN: Final = frozenset({"v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "f
 _REMOVED: Final = frozenset({"pct", "rf", "ri"})
 #: RFC 7489 section 6.3: values that reader accepts, tag by tag
 _RFC7489_VALUES: Final = {
-    "adkim": re.compile(r"[rs]", re.IGNORECASE),
-    "aspf": re.compile(r"[rs]", re.IGNORECASE),
-    "fo": re.compile(r"[01ds](?:[ \t]*:[ \t]*[01ds])*", re.IGNORECASE),
-    "rf": re.compile(r"[a-z0-9-]+(?:[ \t]*:[ \t]*[a-z0-9-]+)*", re.IGNORECASE),
+    "adkim": re.compile(r"[rs]", re.IGNORECASE | re.ASCII),
+    "aspf": re.compile(r"[rs]", re.IGNORECASE | re.ASCII),
+    "fo": re.compile(r"[01ds](?:[ \t]*:[ \t]*[01ds])*", re.IGNORECASE | re.ASCII),
+    "rf": re.compile(r"[a-z0-9-]+(?:[ \t]*:[ \t]*[a-z0-9-]+)*", re.IGNORECASE | re.ASCII),
     "pct": re.compile(r"100|[0-9]{1,2}", re.ASCII),
 }
 _MAX_INTERVAL = 2**32 - 1
@@ -131,7 +133,10 @@ def looks_like_dmarc(text: str) -> bool:
 
 
 def without_mailboxes(text: str) -> str:
-    """The record with the local parts of report mailboxes cut, for storing and showing."""
+    """The record with `*` for the local parts of report mailboxes, for storing and showing.
+
+    What is left is parsed as the whole was: the same policy, the same domains.
+    """
     return _RUN.sub(_without_mailbox, text)
 
 
@@ -139,7 +144,16 @@ def _without_mailbox(run: re.Match[str]) -> str:
     scheme = _SCHEME.search(run[0])
     if scheme is None:
         return run[0]
-    return run[0][: scheme.end()] + run[0][scheme.end() :].rpartition("@")[2]
+    # the query may name more people (RFC 6068 section 2)
+    address, sign, query = run[0][scheme.end() :].partition("?")
+    local, at, domain = address.rpartition("@")
+    shown = _NAME.sub(_masked, local) + at + domain + sign + _NAME.sub(_masked, query)
+    return run[0][: scheme.end()] + shown
+
+
+def _masked(name: re.Match[str]) -> str:
+    """What makes an address unreadable leaves it unreadable."""
+    return "*" if name[0].isascii() and name[0].isprintable() else "…"
 
 
 def parse_dmarc(text: str) -> Dmarc:

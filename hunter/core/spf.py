@@ -13,11 +13,13 @@ import msgspec
 
 from hunter.core.judgement import Finding
 
-_VERSION = re.compile(r"v=spf1(?= |$)", re.IGNORECASE)
-_SPF_LIKE = re.compile(r"[\s\"'\\]*v\s*=\s*spf1?(?![0-9a-z])", re.IGNORECASE)
+# ASCII: without it, ignoring case takes ı for i and ſ for s
+_VERSION = re.compile(r"v=spf1(?= |$)", re.IGNORECASE | re.ASCII)
+_SPF_LIKE = re.compile(r"[\s\"'\\]*v\s*=\s*spf1?(?![0-9a-z])", re.IGNORECASE | re.ASCII)
 _MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 _DIRECTIVE = re.compile(
-    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?=[:/]|$)(.*)", re.IGNORECASE | re.DOTALL
+    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?=[:/]|$)(.*)",
+    re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 _CIDR4 = r"(?:0|[1-9][0-9]?)"
 _CIDR6 = r"(?:0|[1-9][0-9]{0,2})"

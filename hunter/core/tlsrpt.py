@@ -14,8 +14,8 @@ _VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
 #: RFC 3986 section 3.2; before an @ may stand somebody's name
-_AUTHORITY = re.compile(r"https://(?:[^/?#]*@)?(\[[^]/?#]*\]|[^/?#:]*)", re.IGNORECASE)
-_URI = re.compile(r"(mailto:[^@\s]+@[^@\s]+|https://[^\s/]+(?:/\S*)?)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"https://(?:[^/?#]*@)?(\[[^]/?#]*\]|[^/?#:]*)", re.IGNORECASE | re.ASCII)
+_URI = re.compile(r"((?ai:mailto):[^@\s]+@[^@\s]+|(?ai:https)://[^\s/]+(?:/\S*)?)")
 
 
 class TlsRpt(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
+from hunter.core.dmarc import without_mailboxes
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Budget, Lane
@@ -172,10 +173,18 @@ async def survey(
     return Survey(
         domain=domain,
         depth=depth,
-        answers=surveyor.answers,
+        answers={question: kept(answer) for question, answer in surveyor.answers.items()},
         queries=surveyor.budget.used,
         duration_ms=round((time.monotonic() - started) * 1000, 3),
     )
+
+
+def kept(answer: Answer) -> Answer:
+    """The answer as it may be stored: the local part of a report mailbox is a person's."""
+    if answer.rrtype is not RRType.TXT or not any("@" in text for text in answer.records):
+        return answer
+    records = tuple(without_mailboxes(text) for text in answer.records)
+    return answer if records == answer.records else msgspec.structs.replace(answer, records=records)
 
 
 async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,9 +138,25 @@ def test_pct_is_kept_for_the_older_reading(pct: str, value: int) -> None:
 def test_mailboxes_are_cut_before_a_record_is_stored() -> None:
     text = "v=DMARC1; p=none; rua=mailto:ali.veli@contoso.com,MAILTO:x@b.com!1m"
 
-    assert without_mailboxes(text) == "v=DMARC1; p=none; rua=mailto:contoso.com,MAILTO:b.com!1m"
-    assert without_mailboxes("rua=mailto:ali@veli@contoso.com") == "rua=mailto:contoso.com"
+    assert without_mailboxes(text) == "v=DMARC1; p=none; rua=mailto:*@contoso.com,MAILTO:*@b.com!1m"
+    assert without_mailboxes("rua=mailto:ali@veli@contoso.com") == "rua=mailto:*@*@contoso.com"
+    assert without_mailboxes("mailto:a@b.c?cc=d@e.f; x") == "mailto:*@b.c?*@*; x"
     assert without_mailboxes("ali@contoso.com") == "ali@contoso.com"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v=DMARC1; p=bad; rua=mailto:ali@contoso.com?x=y@z!1m,mailto:@b.c; ruf=mailto:x",
+        "v=DMARC1; p=bad; rua=mailto:velı@contoso.com",
+        "v=DMARC1; p=bad; rua=mailto:ali@contoso.com?\x18",
+    ],
+)
+def test_what_is_stored_of_a_record_says_the_same(text: str) -> None:
+    whole, stored = parse_dmarc(text), parse_dmarc(without_mailboxes(text))
+
+    assert stored.text != whole.text
+    assert msgspec.structs.replace(stored, text=text) == whole
 
 
 @pytest.mark.parametrize(

@@ -230,3 +230,8 @@ def test_any_text_can_be_parsed(text: str) -> None:
     assert is_spf(record.text)
     assert parse_spf(text).text == text
     assert select_spf([text, record.text]).state in SpfState
+
+
+def test_letters_that_only_resemble_ascii_are_no_spf() -> None:
+    assert not is_spf("v=\u017fpf1 -all")
+    assert parse_spf("v=spf1 \u0131nclude:a.net -all").state is SpfState.PERMERROR

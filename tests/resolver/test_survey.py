@@ -342,6 +342,19 @@ async def test_a_domain_full_of_includes_keeps_its_budget(
     assert name_server.total <= 60
 
 
+async def test_whose_mailbox_gets_reports_is_not_in_a_survey(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(
+        'contoso.com MX 10 mx.contoso.com\n_dmarc.contoso.com TXT "v=DMARC1; p=none; rua=mailto:ali@contoso.com"'
+    )
+
+    found = await survey(engine, "contoso.com", Depth.QUICK, Hints())
+
+    dmarc = found.answers["_dmarc.contoso.com TXT"]
+    assert dmarc.records == ("v=DMARC1; p=none; rua=mailto:*@contoso.com",)
+
+
 async def test_null_mx_has_no_host(engine: Engine, name_server: NameServer) -> None:
     name_server.load("quiet.example MX 0 .")
 
