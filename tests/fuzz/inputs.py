@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.resolver.records import text_of
 
@@ -68,3 +70,14 @@ class Zone:
         if chain or self.asks_all:
             return Answer(name, rrtype, Outcome.NODATA if chain else Outcome.NXDOMAIN, (), chain)
         return None
+
+    def answers(self, *, backwards: bool = False) -> list[Answer]:
+        """Every answer the zone has, records in the order written or the other way round."""
+        questions = dict.fromkeys([*self._records, *self._chains, *self._outcomes])
+        found = [self.lookup(name, RRType(kind)) for name, kind in questions]
+        step = -1 if backwards else 1
+        return [
+            msgspec.structs.replace(answer, records=answer.records[::step])
+            for answer in found[::step]
+            if answer is not None
+        ]

@@ -71,6 +71,15 @@ def check_dmarc(data: bytes) -> None:
     shown = without_mailboxes(text)
     assert len(shown) <= len(text)
     assert without_mailboxes(shown) == shown
+    stored = parse_dmarc(shown)
+    assert (stored.verdict, stored.p, stored.sp, stored.np, stored.rfc7489_valid) == (
+        record.verdict,
+        record.p,
+        record.sp,
+        record.np,
+        record.rfc7489_valid,
+    ), "what is stored says the same"
+    assert (stored.rua, stored.ruf) == (record.rua, record.ruf)
     for finding in record.findings:
         assert without_mailboxes(finding.message) == finding.message, finding
 
@@ -168,6 +177,8 @@ def check_tlsrpt(data: bytes) -> None:
         assert is_tlsrpt(text) or not record.valid
         assert not any("@" in target for target in record.targets), "a mailbox is a person's"
         assert all(target == target.lower() for target in record.targets)
+        stored = parse_tlsrpt(without_mailboxes(text))
+        assert not record.valid or stored == record, "what is stored says the same"
     chosen = select_tlsrpt(texts)
     assert (chosen is None) == (not any(map(is_tlsrpt, texts)))
     assert chosen is None or not chosen.valid or sum(map(is_tlsrpt, texts)) == 1

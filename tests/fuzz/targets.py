@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hunter.core.answers import Answer, RRType
-from tests.fuzz import names, records
+from tests.fuzz import judged, names, records
 from tests.fuzz.decoder import compare
 from tests.fuzz.inputs import BETWEEN
 from tests.fuzz.rules import hold
@@ -57,6 +57,20 @@ _SPF_ENDS = (
 )
 _DMARC = ("v=DMARC1;", "p=none", "p=reject", "p=quarantine", "sp=", "np=", "t=y", "psd=y", "psd=n")
 _DMARC_ENDS = ("pct=", "rua=", "ruf=", "adkim=s", "aspf=r", "fo=1:d:s", "rf=afrf", "ri=86400")
+
+
+_SURVEY_WORDS = (
+    " MX ",
+    " CNAME ",
+    " NS ",
+    " A ",
+    " CAA ",
+    "MS=ms",
+    "10 ",
+    "0 .",
+    "_mta-sts.",
+    "_smtp._tls.",
+)
 
 
 class Target(NamedTuple):
@@ -115,6 +129,34 @@ _SELECTORS = (
         "s._domainkey.a.net TXT >s._domainkey.x._domainkey.a.net", "_domainkey.a.net TXT !nodata"
     ),
     _zone("s._domainkey.a.net TXT !refused", "?"),
+)
+_SURVEYS = (
+    _zone(
+        "contoso.com MX 10 contoso-com.mail.protection.outlook.com",
+        "contoso.com TXT v=spf1 include:spf.protection.outlook.com -all",
+        "contoso.com TXT MS=ms12345678",
+        "_dmarc.contoso.com TXT v=DMARC1; p=none; rua=mailto:ali@contoso.com",
+        "autodiscover.contoso.com CNAME autodiscover.outlook.com",
+        "selector1._domainkey.contoso.com TXT >s._domainkey.contoso.onmicrosoft.com",
+        "contoso.com NS ns1.example.net",
+    ),
+    _zone(
+        "contoso.com MX 1 aspmx.l.google.com",
+        "contoso.com MX 5 mx1.eu.mimecast.com",
+        "contoso.com TXT google-site-verification=x",
+        "_dmarc.contoso.com TXT !timeout",
+        "contoso.com A 192.0.2.1",
+    ),
+    _zone(
+        "contoso.com MX 0 .",
+        "contoso.com TXT v=spf1 -all",
+        "_mta-sts.contoso.com TXT v=STSv1; id=1",
+    ),
+    _zone(
+        "contoso.com MX 10 mail.contoso.com",
+        "mail.contoso.com A 192.0.2.2",
+        "contoso.com NS !nxdomain",
+    ),
 )
 _POLICY = (
     "version: STSv1\nmode: enforce\nmx: mx.contoso.com\r\nmx: *.contoso.net\nmax_age: 604800\n"
@@ -199,6 +241,12 @@ TARGETS: dict[str, Target] = {
         recorded=(RRType.CAA,),
     ),
     "tags": Target(records.check_tags, _TAGS, ("core/test_tags.py",)),
+    "judgement": Target(
+        judged.check_judgement,
+        _SURVEY_WORDS + _ZONE + _SPF + _DMARC,
+        (),
+        _SURVEYS + _WALK + _DISCOVERED,
+    ),
     "domain": Target(
         names.check_domain,
         ("https://", "mailto:", "www.", ".com.tr", ".test", "@", "<", ">", "xn--", "[::1]", ":443"),
