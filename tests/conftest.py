@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 import redis.asyncio
+from hypothesis import HealthCheck, settings
 
 from hunter.config import Config, Secret
 from hunter.local.servers import embedded
@@ -25,6 +26,10 @@ from hunter.store.migrate import migrate_up
 
 for _name in [name for name in os.environ if name.startswith("HUNTER_")]:
     del os.environ[_name]
+
+# how long an example takes says how busy the machine is
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _TEMPLATE = "hunter_template"
 _LOOPBACK = ("127.", "::1", "localhost")

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-from hypothesis import settings
 
 from hunter.config import Config
 from hunter.core.answers import Depth, Outcome, Survey
@@ -21,9 +20,6 @@ from hunter.resolver.questions import Budget
 from hunter.resolver.survey import survey
 from hunter.resolver.tuning import Tuning
 
-# a shared machine may stop for longer than hypothesis allows one example
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 QUICK = Tuning(timeouts_s=(0.15, 0.15, 0.15), tick_s=0.01, tcp_timeout_s=0.3, sockets_min=4)
 #: no try of the judge's ends before its answer, however busy the machine
