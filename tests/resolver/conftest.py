@@ -20,7 +20,6 @@ from hunter.resolver.questions import Budget
 from hunter.resolver.survey import survey
 from hunter.resolver.tuning import Tuning
 
-
 QUICK = Tuning(timeouts_s=(0.15, 0.15, 0.15), tick_s=0.01, tcp_timeout_s=0.3, sockets_min=4)
 #: no try of the judge's ends before its answer, however busy the machine
 PATIENT = Tuning(timeouts_s=(5.0, 5.0), tick_s=0.01, tcp_timeout_s=5.0, sockets_min=4)
