@@ -49,12 +49,19 @@ class _Side(asyncio.Protocol):
         self.link = link
         self.transport: asyncio.Transport | None = None
         self.peer: _Side | None = None
+        #: read before the peer was there: uvloop reads once more after pause_reading
+        self.early = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self.link.swallowed or self.peer is None or self.peer.transport is None:
+        if self.link.swallowed:
+            return
+        if self.peer is None:
+            self.early += data
+            return
+        if self.peer.transport is None:
             return
         self.peer.transport.write(data)
 
@@ -126,6 +133,8 @@ class TcpProxy:
             link.abort()
             return
         client.peer, server.peer = server, client
+        if client.early and server.transport is not None:
+            server.transport.write(bytes(client.early))
         if client.transport is None:
             link.abort()
         else:

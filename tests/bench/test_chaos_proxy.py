@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
@@ -106,3 +107,17 @@ async def test_the_end_of_the_server_is_the_end_for_its_client() -> None:
         assert await reader.read() == b""
         writer.close()
     server.close()
+
+
+def test_what_a_client_sends_before_the_server_is_there_reaches_it_under_uvloop() -> None:
+    async def say_something_first() -> None:
+        async with echo() as server, proxy_to(server) as proxy:
+            for _ in range(10):
+                reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(b"first")
+                async with asyncio.timeout(5):
+                    assert await reader.readexactly(5) == b"first"
+                writer.close()
+                await reader.read()
+
+    uvloop.run(say_something_first())
