@@ -22,6 +22,7 @@ from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.pipeline.holding import Holding
+from hunter.pipeline.pause import Pause
 from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
 from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
@@ -81,6 +82,8 @@ class Scanner:
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
         self.waiting = Waiting()
+        #: on while PostgreSQL has no room
+        self.pause = Pause()
         self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
     async def look_at(self, chunk_id: int, lane: str) -> bool:
@@ -115,8 +118,8 @@ class Scanner:
     async def _take(
         self, claim: Callable[[Connection], Awaitable[Claim | None]], lane: str
     ) -> bool:
-        if lane == "bulk" and not self._engine.usable:
-            return False  # nobody can be asked; the hint will come again
+        if lane == "bulk" and (self.pause.is_on or not self._engine.usable):
+            return False  # nobody can be asked, or nothing kept; the hint will come again
 
         async def claimed() -> Claim | None:
             return await self._claim(claim, lane)
@@ -342,11 +345,14 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             pass_point(Point.CLAIM_SURVEYED)
             await scanner.commit(claim, seen)
             pass_point(Point.COMMIT_COMMITTED)
+            scanner.pause.end()
         except _FencedError:
             log.info("chunk fenced out", epoch=claim.epoch)
             return
-        except (Exhausted, Unavailable) as error:
+        except Unavailable as error:
             log.warning("chunk put back", reason=str(error))
+            if isinstance(error, Exhausted):
+                scanner.pause.begin()
             await scanner.put_back(claim, error, counted=False)
             return
         except Exception as error:
