@@ -6,10 +6,12 @@ import asyncio
 import importlib.util
 import itertools
 import os
+import resource
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("TEST_HUNTER_REQUIRE_TOOLS"):
             pytest.fail(told, pytrace=False)
         pytest.skip(told)
+
+
+@pytest.fixture
+def no_descriptors() -> Callable[[], AbstractContextManager[None]]:
+    """While inside what it gives, this process can open nothing; what is open stays open."""
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)  # the lowest free number: below the limit there is none then
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    return limited
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The API while its PostgreSQL or Redis is killed, has no connection left, or no disk."""
+"""Hunter while its PostgreSQL or Redis is killed, has no connection left, or no disk."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from pytest_aiohttp import AiohttpClient
 
 from hunter.config import Config, Secret
 from hunter.local import servers
+from hunter.local.nameserver import NameServer
 from hunter.store.migrate import migrate_up
 from hunter.web.app import create_app
+from hunter.worker.app import run_worker
 
 Client = TestClient[Any, Any]
 BULK = "/api/v1/scan/bulk"
@@ -212,7 +214,7 @@ def _own_mounts(*command: str) -> list[str]:
 async def small_disk(folder: Path, postgres: OwnServer) -> AsyncIterator[str]:
     """The URL of a PostgreSQL whose disk, a file system in memory, is its own and small."""
     disk = folder / "disk"
-    disk.mkdir()
+    disk.mkdir(exist_ok=True)
     probe = await asyncio.create_subprocess_exec(
         *_own_mounts("mount", "-t", "tmpfs", "tmpfs", str(disk)), stderr=subprocess.DEVNULL
     )
@@ -238,6 +240,21 @@ async def _fill_for_ever(connection: Any, rows: int) -> None:
         await connection.execute(_FILL, rows)
 
 
+@contextlib.asynccontextmanager
+async def _full(url: str) -> AsyncIterator[Any]:
+    """While inside there is room for not one more row; gives a connection."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE UNLOGGED TABLE ballast (text text)")
+        for rows in (5000, 100, 1):
+            with pytest.raises(asyncpg.DiskFullError):
+                await _fill_for_ever(connection, rows)
+        yield connection
+    finally:
+        await connection.execute("DROP TABLE IF EXISTS ballast")
+        await connection.close()
+
+
 @pytest.mark.tool("unshare")
 async def test_a_full_disk_of_postgres_is_503_for_writes_until_there_is_room(
     api: Any, small_disk: str
@@ -245,21 +262,68 @@ async def test_a_full_disk_of_postgres_is_503_for_writes_until_there_is_room(
     client = await api(database_url=small_disk)
     before = await _jobs(small_disk)
     many = {"domains": [f"d{n}.com" for n in range(60_000)]}
-    connection = await asyncpg.connect(small_disk)
-    await connection.execute("CREATE UNLOGGED TABLE ballast (text text)")
-    for rows in (5000, 100, 1):
-        with pytest.raises(asyncpg.DiskFullError):
-            await _fill_for_ever(connection, rows)
-    async with asyncio.timeout(20):
+    async with _full(small_disk), asyncio.timeout(20):
         refused = await client.post(BULK, json=many)
         listed = await client.get(BULK)
 
-    assert await _is_unavailable(refused)
-    assert (await refused.json())["detail"] == "the database is out of disk or memory"
-    assert listed.status == 200
-    assert await _jobs(small_disk) == before
+        assert await _is_unavailable(refused)
+        assert (await refused.json())["detail"] == "the database is out of disk or memory"
+        assert listed.status == 200
+        assert await _jobs(small_disk) == before
 
-    await connection.execute("DROP TABLE ballast")
-    await connection.close()
     assert (await client.post(BULK, json=many)).status == 202
     assert await _jobs(small_disk) == before + 1
+
+
+@contextlib.asynccontextmanager
+async def _working(config: Config) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(config, stop=stop))
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+_COUNTED_AGAINST_IT = "SELECT sum(losses + failures) FROM scan_chunk"
+
+
+async def _wait_for(connection: Any, query: str) -> None:
+    async with asyncio.timeout(12):
+        while not await connection.fetchval(query):
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.tool("unshare")
+async def test_a_job_waits_for_room_on_the_disk_and_nothing_is_counted_against_it(
+    aiohttp_client: AiohttpClient, small_disk: str, config: Config
+) -> None:
+    names = [f"d{n}.example" for n in range(24)]
+    async with NameServer("\n".join(f"{name}. MX 10 mx.{name}." for name in names)) as name_server:
+        settings = dataclasses.replace(
+            config,
+            database_url=Secret(small_disk),
+            dns_servers=(name_server.address,),
+            worker_port=0,
+            worker_slots=2,
+            interactive_slots=2,
+            chunk_size=2,
+        )
+        client = await aiohttp_client(create_app(settings))
+        accepted = await client.post(BULK, json={"domains": names})
+        job = (await accepted.json())["job_id"]
+        connection = await asyncpg.connect(small_disk)
+        await connection.execute("UPDATE scan_chunk SET not_before = now() + interval '1 hour'")
+        async with _working(settings):
+            await _wait_for(connection, "SELECT count(*) = 1 FROM worker_process")
+            async with _full(small_disk):
+                await connection.execute("UPDATE scan_chunk SET not_before = now()")
+                await asyncio.sleep(1)  # time for all of the job, were there room
+                assert not await connection.fetchval("SELECT count(*) FROM scan_result")
+            await _wait_for(connection, "SELECT count(*) = 1 FROM scan_job WHERE n_ok = 24")
+
+    assert await connection.fetchval(_COUNTED_AGAINST_IT) == 0
+    await connection.close()
+    progress = await (await client.get(f"{BULK}/{job}")).json()
+    assert (progress["status"], progress["succeeded"]) == ("completed", 24)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from hunter.core.answers import Outcome, RRType
 from hunter.local.nameserver import NameServer
@@ -17,26 +15,14 @@ ZONE = "acme.com. MX 10 mx.acme.com."
 QUESTIONS = [("acme.com", RRType.MX)]
 
 
-@contextmanager
-def _no_descriptors() -> Iterator[None]:
-    """This process can open nothing while inside; what is open stays open."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # the lowest free number: below the limit there is none then
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
 async def test_an_engine_without_descriptors_says_unreachable_until_it_has_some(
-    name_server: NameServer, open_quick: Callable[..., Awaitable[Engine]]
+    name_server: NameServer,
+    open_quick: Callable[..., Awaitable[Engine]],
+    no_descriptors: Callable[[], AbstractContextManager[None]],
 ) -> None:
     name_server.load(ZONE)
     tuning = Tuning(timeouts_s=(0.15,), tick_s=0.01, reopen_s=(0.05, 0.1), sockets_min=4)
-    with _no_descriptors():
+    with no_descriptors():
         engine = await open_quick(name_server, tuning=tuning)
         (none,) = await engine.ask(QUESTIONS)
         usable = engine.usable
@@ -50,12 +36,14 @@ async def test_an_engine_without_descriptors_says_unreachable_until_it_has_some(
 
 
 async def test_an_engine_that_runs_out_goes_on_with_the_ports_it_has(
-    name_server: NameServer, open_quick: Callable[..., Awaitable[Engine]]
+    name_server: NameServer,
+    open_quick: Callable[..., Awaitable[Engine]],
+    no_descriptors: Callable[[], AbstractContextManager[None]],
 ) -> None:
     name_server.load(ZONE)
     tuning = Tuning(timeouts_s=(0.5, 0.5), tick_s=0.01, sockets_min=4, rotate_after=1)
     engine = await open_quick(name_server, tuning=tuning)
-    with _no_descriptors():
+    with no_descriptors():
         said = [(await engine.ask(QUESTIONS))[0].outcome for _ in range(30)]
 
     assert set(said) == {Outcome.FOUND}
