@@ -105,9 +105,10 @@ class Database:
         conn = await self._pool.acquire(timeout=self._timeout_s)
         try:
             yield conn
-        except (TimeoutError, asyncio.CancelledError):
+        except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
             # In the middle of a statement, maybe of a server that is frozen or behind a black
             # hole: to ask it to cancel and wait for its answer would take as long again.
+            # Or the session was ended in between two of them, and the driver has lost its place.
             conn.terminate()
             raise
         finally:
@@ -208,6 +209,8 @@ class _in_our_words:  # noqa: N801  # reads as a statement
             case asyncpg.InterfaceError():
                 if isinstance(error, ValueError):
                     raise BadData(str(error)) from error
+                raise Unavailable("the connection to the database was lost") from error
+            case asyncpg.InternalClientError():
                 raise Unavailable("the connection to the database was lost") from error
             case _:
                 return

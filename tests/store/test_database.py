@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
+import asyncpg
 import pytest
 
 from hunter.config import Config, Secret
@@ -155,3 +156,18 @@ async def test_the_servers_connections_are_counted(db: Database) -> None:
         used, allowed = await server_connections(conn)
 
     assert 1 <= used <= allowed
+
+
+async def test_a_connection_whose_driver_lost_its_place_is_not_lent_again(db: Database) -> None:
+    with pytest.raises(Unavailable, match="lost"):
+        await _lose_place(db)
+
+    async with db.acquire() as conn:
+        assert not await conn.fetchval("SELECT current_setting('test.is_lost', true)")
+
+
+async def _lose_place(db: Database) -> None:
+    async with db.acquire() as conn:
+        await conn.execute("SELECT set_config('test.is_lost', 'yes', false)")
+        # as asyncpg says when a session is ended between two messages of one statement
+        raise asyncpg.InternalClientError("cannot switch to state 11")
