@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"[0-9]+", re.ASCII)
 _RUN = re.compile(r"[^,;!\s]++")
 _SCHEME = re.compile(r"mailto:", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[^@]++")
+_BEYOND_HOST = re.compile(r"[/?#]")
 _SOURCE = "RFC 9989 section 4.7"
 #: longer records are parsed each time, so that what is kept stays small
 _LONG_TEXT: Final = 450
@@ -303,8 +304,9 @@ def _uri_domain(scheme: str, rest: str) -> str:
     if scheme == "mailto":
         local, at, domain = rest.partition("?")[0].rpartition("@")
         return domain.lower().removesuffix(".") if local and at else ""
-    host = rest.removeprefix("//").partition("/")[0].rpartition("@")[2]
-    return host.partition(":")[0].lower()
+    # RFC 3986 section 3.2: what names the host ends at the path, the query or the fragment
+    authority = _BEYOND_HOST.split(rest.removeprefix("//"), maxsplit=1)[0]
+    return authority.rpartition("@")[2].partition(":")[0].lower()
 
 
 #: code without its prefix → severity and sentence

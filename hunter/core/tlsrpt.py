@@ -15,7 +15,8 @@ _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
 #: RFC 3986 section 3.2; before an @ may stand somebody's name
 _AUTHORITY = re.compile(r"https://(?:[^/?#]*@)?(\[[^]/?#]*\]|[^/?#:]*)", re.IGNORECASE | re.ASCII)
-_URI = re.compile(r"((?ai:mailto):[^@\s]+@[^@\s]+|(?ai:https)://[^\s/]+(?:/\S*)?)")
+#: a mailbox, then perhaps a query with more of them (RFC 6068 section 2)
+_URI = re.compile(r"((?ai:mailto):[^@?\s]+@[^@?\s]+(?:\?\S*)?|(?ai:https)://[^\s/]+(?:/\S*)?)")
 
 
 class TlsRpt(msgspec.Struct, frozen=True):
@@ -69,7 +70,7 @@ def _host(uri: str) -> str:
     authority = _AUTHORITY.match(uri)
     if authority is not None:
         return authority[1].lower()
-    return uri.rpartition("@")[2].partition("?")[0].lower()
+    return uri.partition("?")[0].rpartition("@")[2].lower()
 
 
 def _bad(message: str) -> TlsRpt:

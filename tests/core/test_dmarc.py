@@ -149,6 +149,7 @@ def test_mailboxes_are_cut_before_a_record_is_stored() -> None:
     [
         "v=DMARC1; p=bad; rua=mailto:ali@contoso.com?x=y@z!1m,mailto:@b.c; ruf=mailto:x",
         "v=DMARC1; p=bad; rua=mailto:velı@contoso.com",
+        "v=DMARC1; p=bad; rua=maimailto:ali@contoso.com?x=y@z",
         "v=DMARC1; p=bad; rua=mailto:ali@contoso.com?\x18",
     ],
 )

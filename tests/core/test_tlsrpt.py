@@ -62,6 +62,12 @@ def test_of_a_web_address_only_the_host_is_kept(address: str, host: str) -> None
     assert parse_tlsrpt(f"v=TLSRPTv1; rua={address}").targets == (host,)
 
 
+def test_an_at_sign_in_the_query_makes_no_mailbox_and_breaks_none() -> None:
+    assert not parse_tlsrpt("v=TLSRPTv1; rua=mailto:ali?cc=veli@contoso.com").valid
+    whole = parse_tlsrpt("v=TLSRPTv1; rua=mailto:ali@contoso.com?cc=veli@fabrikam.com")
+    assert whole.targets == ("contoso.com",)
+
+
 @given(st.text())
 def test_any_text_can_be_parsed(text: str) -> None:
     assert parse_tlsrpt(f"v=TLSRPTv1; {text}").valid in (True, False)

@@ -53,7 +53,8 @@ def run_guided(name: str, seconds: int, seed: int) -> Outcome:
     command = [sys.executable, "-m", "tests.fuzz.guided", name, str(folder)]
     command += [f"-max_total_time={seconds}", f"-seed={seed}"]
     again = f"HUNTER_PURE_PYTHON=1 {sys.executable} -m tests.fuzz.replay {name}"
-    environ = os.environ | {"HUNTER_PURE_PYTHON": "1"}
+    # with a seed given, the order of sets must not make another run of it
+    environ = os.environ | {"HUNTER_PURE_PYTHON": "1", "PYTHONHASHSEED": "0"}
     return _run(name, command, environ, limit_s=seconds + _GRACE_S, again=again)
 
 
