@@ -25,7 +25,8 @@ from harness import Row, start_name_server, write_results
 from hunter.config import Config, parse_server
 from hunter.core.answers import Depth, Outcome, Survey
 from hunter.core.facts import Rules
-from hunter.core.judge import judge, next_history
+from hunter.core.history import next_history
+from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Judgement
 from hunter.core.merge import merge
 from hunter.knowledge.load import Knowledge, load_knowledge

@@ -1,20 +1,16 @@
-"""The fact and rule tables in the form that judging needs: suffix indexes, compiled tokens, weights."""
+"""The rows of the fact and rule tables, and all of them together as judging needs them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal
 
 import msgspec
 
 from hunter.core.judgement import Axis, Segment
-
-T = TypeVar("T")
-#: no name is longer as text: 255 bytes, of which each may need four characters
-_LONGEST_NAME = 1020
+from hunter.core.tables import FactTable, SuffixIndex, TokenIndex
 
 #: what rules may speak of, beside the facts named by product relations
 FACTS = frozenset(
@@ -99,32 +95,6 @@ class ProductRow(msgspec.Struct, frozen=True):
     category: str
     relation: str
     verified: str
-
-
-class SuffixIndex(Generic[T]):
-    """Names by longest suffix on a label boundary, one dictionary look-up per label."""
-
-    __slots__ = ("_rows",)
-
-    def __init__(self, rows: Mapping[str, T]) -> None:
-        self._rows = dict(rows)
-
-    def find(self, name: str) -> T | None:
-        """The row of the longest suffix of `name`, None when no row fits."""
-        rows = self._rows
-        if len(name) > _LONGEST_NAME:
-            return None
-        while True:
-            row = rows.get(name)
-            if row is not None:
-                return row
-            dot = name.find(".")
-            if dot < 0:
-                return None
-            name = name[dot + 1 :]
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 class SignalRow(msgspec.Struct, frozen=True):
@@ -227,46 +197,6 @@ class Suite(msgspec.Struct, frozen=True):
         return table.get(mx_class, table["default"])
 
 
-class Conditional(Protocol):
-    """A row that holds when all its facts do."""
-
-    @property
-    def when(self) -> tuple[str, ...]:
-        """Names of facts."""
-
-
-C = TypeVar("C", bound=Conditional)
-
-
-class FactTable(Generic[C]):
-    """Rows by the first of their facts, so that only rows with a chance are looked at."""
-
-    __slots__ = ("_always", "_by_fact", "rows")
-
-    def __init__(self, rows: Iterable[C]) -> None:
-        self.rows = tuple(rows)
-        self._always = [(place, row) for place, row in enumerate(self.rows) if not row.when]
-        self._by_fact: dict[str, list[tuple[int, C]]] = {}
-        for place, row in enumerate(self.rows):
-            if row.when:
-                self._by_fact.setdefault(row.when[0], []).append((place, row))
-
-    def holding(self, facts: Mapping[str, object]) -> list[C]:
-        """Rows whose facts are all there, in the order of the table."""
-        found = list(self._always)
-        for name in facts:
-            for each in self._by_fact.get(name, ()):
-                when = each[1].when
-                if len(when) == 1 or all(fact in facts for fact in when):
-                    found.append(each)
-        found.sort(key=_place)
-        return [row for _, row in found]
-
-
-def _place(pair: tuple[int, object]) -> int:
-    return pair[0]
-
-
 class Identity(msgspec.Struct, frozen=True):
     """The identity model."""
 
@@ -277,43 +207,6 @@ class Identity(msgspec.Struct, frozen=True):
     fixed: dict[str, float]
     suites: dict[str, Suite]
     default: Suite
-
-
-#: ("signal" | "product" | "provider", row id)
-Meaning = tuple[str, str]
-
-
-class TokenIndex:
-    """TXT tokens: literal beginnings by their first three characters, and one regular expression for the rest.
-
-    The longest literal wins, so that a mail provider's token is not read as its CRM.
-    """
-
-    __slots__ = ("_heads", "_ids", "_pattern")
-
-    def __init__(
-        self, literals: Mapping[str, Meaning], patterns: Iterable[tuple[str, Meaning]]
-    ) -> None:
-        heads: dict[str, list[tuple[str, Meaning]]] = {}
-        for literal, row in literals.items():
-            heads.setdefault(literal[:3], []).append((literal, row))
-        self._heads = {
-            head: tuple(sorted(found, key=lambda pair: -len(pair[0])))
-            for head, found in heads.items()
-        }
-        parts = list(patterns)
-        self._ids = [row for _, row in parts]
-        self._pattern = re.compile("|".join(f"({text})" for text, _ in parts)) if parts else None
-
-    def find(self, text: str) -> Meaning | None:
-        """The row a trimmed, lower-case record belongs to, None when it is no known token."""
-        for literal, row in self._heads.get(text[:3], ()):
-            if text.startswith(literal):
-                return row
-        if self._pattern is None:
-            return None
-        match = self._pattern.match(text)
-        return self._ids[match.lastindex - 1] if match and match.lastindex else None
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hunter.core.answers import Answer
+from hunter.core.answers import Answer, RRType
+from hunter.core.score import Fact
+from hunter.core.seen import Seen, proof
 from hunter.core.sender import DmarcView, SpfView
 
 #: applied DMARC policies that keep forged mail out of the inbox
@@ -10,6 +12,8 @@ ENFORCED = frozenset({"reject", "quarantine"})
 #: findings of a record that somebody meant and receivers do not read
 _FAULTY_DMARC = frozenset({"dmarc_like_record_ignored", "dmarc_dangling_cname"})
 _WEAK_ALL = frozenset({"", "?", "+"})
+#: placements of names behind which nobody sells mail: how they protect it is no talking point
+_NO_POSTURE = frozenset({"parked", "parked_name", "defensive", "consumer"})
 
 
 def spf_gap(spf: SpfView, txt: Answer | None) -> str:
@@ -61,3 +65,15 @@ def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) 
     if dmarc.policy in ENFORCED and works:
         return "A" if dmarc.policy == "reject" and has_key else "B"
     return "C" if works and (dmarc.has_reports or dmarc.policy in ENFORCED) else "D"
+
+
+def add_posture(facts: dict[str, Fact], seen: Seen, dmarc: DmarcView) -> None:
+    if seen.mail is None or not seen.mail.hosts or not _NO_POSTURE.isdisjoint(facts):
+        return
+    unprotected = dmarc_gap(dmarc)
+    if unprotected:
+        facts["dmarc_not_enforced"] = Fact(dmarc.evidence, unprotected)
+    txt = seen.survey.get(RRType.TXT)
+    gap = spf_gap(seen.spf, txt)
+    if gap and txt is not None:
+        facts["spf_gap"] = Fact((proof(txt, seen.spf.record),), gap)

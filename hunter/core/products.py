@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from hunter.core.facts import Rules
 from hunter.core.judgement import Evidence, Product
+from hunter.core.score import Fact
+from hunter.core.seen import PROVES, Seen
 from hunter.core.sender import DmarcView
-from hunter.core.signals import PROVES, Seen
+from hunter.core.tenant import TENANT_FACTS
 
 #: how strongly a trace speaks for present use; a token in TXT stays after the contract ends
 _STRENGTH = {"txt": 0.7, "spf": 0.8, "rua": 0.9, "ns": 0.9, "dkim": 0.9, "cname": 0.9}
@@ -15,6 +17,11 @@ _PARTIAL = 0.1
 _UNVERIFIED = 0.5
 #: what a trace proves, weakest first
 _ORDER = ("account", "active_sending", "active_use")
+_MICROSOFT_SERVICES = "existing_microsoft"
+#: this many business products make a company that buys software
+_BREADTH = 5
+#: relations that say nothing about buying software
+_NO_BREADTH = ("neutral", "weak_", "existing_", "gateway_present", "m365_")
 
 
 def find_products(seen: Seen, dmarc: DmarcView, rules: Rules) -> tuple[Product, ...]:
@@ -46,3 +53,35 @@ def _product(row_id: str, traces: list[tuple[str, Evidence]], rules: Rules) -> P
         confidence=round(confidence, 2),
         evidence=tuple(evidence),
     )
+
+
+def add_products(facts: dict[str, Fact], products: tuple[Product, ...], rules: Rules) -> None:
+    by_fact: dict[str, list[Product]] = {}
+    for product in products:
+        fact = rules.relations.get(product.relation)
+        if fact is not None:
+            by_fact.setdefault(fact, []).append(product)
+    counted = {each for name in TENANT_FACTS if name in facts for each in facts[name].evidence}
+    # a record that earns points as proof of the tenant earns none as a product
+    services = [
+        each
+        for each in by_fact.pop(_MICROSOFT_SERVICES, ())
+        if not counted.issuperset(each.evidence)
+    ]
+    if services:
+        by_fact[_MICROSOFT_SERVICES] = services
+    for fact, found in by_fact.items():
+        facts[fact] = Fact(
+            tuple(dict.fromkeys(each for product in found for each in product.evidence)),
+            _listed([product.name for product in found]),
+        )
+    bought = [each for each in products if not each.relation.startswith(_NO_BREADTH)]
+    if len(bought) >= _BREADTH:
+        facts["software_breadth"] = Fact(
+            tuple(dict.fromkeys(product.evidence[0] for product in bought)), str(len(bought))
+        )
+
+
+def _listed(names: list[str]) -> str:
+    """A, B and C."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

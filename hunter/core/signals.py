@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import msgspec
-
 from hunter.core.answers import Answer, Outcome, RRType, Survey
+from hunter.core.autodiscover import read_autodiscover
 from hunter.core.dkim import SelectorState, read_selector
 from hunter.core.facts import Rules
-from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT, WORKMAIL
-from hunter.core.judgement import Evidence, Finding, Signal, State
-from hunter.core.provider import Mail, family_of, holds_mailboxes, read_mx
-from hunter.core.sender import SpfView, read_spf
+from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
+from hunter.core.judgement import Evidence, Signal, State
+from hunter.core.provider import family_of, holds_mailboxes, read_mx
+from hunter.core.seen import Key, Seen, is_silent, proof, signal_of, targets_of
+from hunter.core.sender import read_spf
 from hunter.core.suffixes import registrable_domain
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY, same_answer, without_wildcards
 
@@ -24,19 +24,12 @@ _DKIM_TARGET = re.compile(
 )
 _MX_LABEL = re.compile(r"(?P<label>[a-z0-9-]{1,63})\.(?:mail\.protection\.|[a-z0-9-]+-v\d+\.mx\.)")
 _DOMAINKEY = "._domainkey"
-#: who receives where the MX is WorkMail's and no mailbox is
-_SES = "amazon_ses_inbound"
-#: hosting panels spell the qualifier out
-_PANEL_SPF = re.compile(r" \+(?:a|mx)(?: |:|$)", re.IGNORECASE)
-_NOT_ASKED = "not_asked"
 #: relations of products that prove a mailbox at Microsoft, or at Microsoft or Google
 _ADDONS = {"m365_confirming": (MICROSOFT,), "m365_or_google_confirming": (MICROSOFT, GOOGLE)}
 
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
-_MX, _TXT, _CNAME, _SRV, _NS, _A = (
-    RRType.MX, RRType.TXT, RRType.CNAME, RRType.SRV, RRType.NS, RRType.A,
-)  # fmt: skip
+_MX, _TXT, _NS, _A = RRType.MX, RRType.TXT, RRType.NS, RRType.A
 #: one silence leaves a signal open, one record settles it
 _RANK = {_PRESENT: 2, _UNKNOWN: 1, _ABSENT: 0}
 
@@ -45,84 +38,6 @@ _KEY_STATES = frozenset({SelectorState.VALID, SelectorState.INVALID, SelectorSta
 
 #: a selector this long that begins its operator's id is called after it
 _NAME_LENGTH = 4
-
-#: how a trace was left → what it proves
-PROVES = {
-    "txt": "account",
-    "spf": "active_sending",
-    "dkim": "active_sending",
-    "cname": "active_use",
-    "rua": "active_use",
-    "ns": "active_use",
-}
-
-
-class Key(msgspec.Struct, frozen=True, gc=False):
-    """A DKIM selector that answered."""
-
-    selector: str
-    #: True when verifiers can use the key
-    is_valid: bool
-    evidence: Evidence
-    findings: tuple[Finding, ...]
-
-
-class Seen(msgspec.Struct):
-    """What a survey shows. Built by `read_survey`, then only read."""
-
-    survey: Survey
-    mx: Answer | None
-    mail: Mail | None
-    spf: SpfView
-    signals: dict[str, Signal]
-    #: suite → feature → proof
-    proved: dict[str, dict[str, tuple[Evidence, ...]]]
-    #: suite → features that a question without an answer could have proved
-    silent: dict[str, set[str]]
-    #: product → (how, proof)
-    traces: dict[str, list[tuple[str, Evidence]]]
-    keys: list[Key]
-    #: name servers
-    ns: tuple[str, ...]
-    tenant_name: str | None = None
-    #: domain that the Exchange Online label of the MX or DKIM record belongs to
-    eop_labels: tuple[tuple[str, Evidence], ...] = ()
-
-    def prove(self, suite: str, feature: str, proof: tuple[Evidence, ...]) -> None:
-        """Note that `proof` shows a feature of a suite."""
-        self.proved.setdefault(suite, {}).setdefault(feature, proof)
-
-    def prove_owner(self, owner: str, feature: str, found: Evidence, rules: Rules) -> None:
-        """Note that `found` leads to an operator, when mailboxes can be there."""
-        family = family_of(owner, rules)
-        if holds_mailboxes(family, rules):
-            self.prove(family, feature, (found,))
-
-    def doubt(self, suite: str, feature: str) -> None:
-        """Note that nobody answered whether a suite has a feature."""
-        self.silent.setdefault(suite, set()).add(feature)
-
-
-def proof(answer: Answer, record: str = "") -> Evidence:
-    """The answer as evidence, with the record that says it."""
-    return Evidence(answer.name + " " + answer.rrtype, str(answer.outcome), record)
-
-
-def not_asked(survey: Survey, rrtype: RRType, label: str = "") -> Evidence:
-    """Evidence of a question that nobody asked."""
-    name = f"{label}.{survey.domain}" if label else survey.domain
-    return Evidence(f"{name} {rrtype}", _NOT_ASKED)
-
-
-def is_silent(answer: Answer | None) -> bool:
-    """True when a question was asked and nobody said yes or no."""
-    return answer is not None and not answer.outcome.is_known
-
-
-def signal_of(answer: Answer, record: str = "", value: str = "") -> Signal:
-    """Present with the record that shows it; else absent or unknown, as the answer says."""
-    state = _PRESENT if record else _ABSENT if answer.outcome.is_known else _UNKNOWN
-    return Signal(state, value, (proof(answer, record),), answer.stale_since)
 
 
 def read_survey(survey: Survey, rules: Rules) -> Seen:
@@ -150,7 +65,7 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
     _read_names(seen, rules)
     _read_mail(seen, rules)
     _read_spf(seen, txt, rules)
-    _read_autodiscover(seen, rules)
+    read_autodiscover(seen, rules)
     _read_nameservers(seen, rules)
     _weigh_signals(seen)
     return seen
@@ -191,7 +106,7 @@ def _read_signals(seen: Seen, rules: Rules) -> None:
                 continue
             record = ""
             if row.targets is not None:
-                record = next((each for each in _targets(answer) if row.targets.find(each)), "")
+                record = next((each for each in targets_of(answer) if row.targets.find(each)), "")
             elif label:
                 index = rules.label_tokens[label]
                 record = next(
@@ -210,15 +125,6 @@ def _outranks(new: Signal, old: Signal) -> bool:
     return _RANK[new.state] > _RANK[old.state]
 
 
-def _targets(answer: Answer) -> tuple[str, ...]:
-    """Names that a CNAME or SRV answer leads to, in an order of their own."""
-    if answer.rrtype is _CNAME:
-        return (*answer.chain, *sorted(answer.records))
-    if answer.rrtype is _SRV:
-        return (*answer.chain, *sorted(record.rpartition(" ")[2] for record in answer.records))
-    return answer.chain
-
-
 def _read_names(seen: Seen, rules: Rules) -> None:
     """CNAME targets below the domain, DKIM selectors among them."""
     suffix = "." + seen.survey.domain
@@ -234,7 +140,7 @@ def _read_names(seen: Seen, rules: Rules) -> None:
         is_key = answer.name.endswith(key_suffix)
         if is_key and probe is not None and same_answer(answer, probe):
             continue
-        for target in _targets(answer):
+        for target in targets_of(answer):
             product = rules.product_cname.find(target)
             if product is not None:
                 _trace(seen, product, "dkim" if is_key else "cname", proof(answer, target))
@@ -250,7 +156,7 @@ def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
         if holds_mailboxes(operator, rules):
             seen.doubt(operator, "dkim")
         return
-    targets = _targets(answer)
+    targets = targets_of(answer)
     text = next(iter(sorted(answer.records)), "") if answer.rrtype is _TXT else ""
     if found.state not in {SelectorState.NOT_FOUND, SelectorState.UNKNOWN}:
         is_valid = found.state is SelectorState.VALID
@@ -343,72 +249,6 @@ def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
         seen.doubt(MICROSOFT, "addon")
         seen.doubt(GOOGLE, "account")
         seen.doubt(EXCHANGE, "federation")
-
-
-def _read_autodiscover(seen: Seen, rules: Rules) -> None:
-    """What autodiscover says of suites other than Microsoft's cloud: another suite, an own Exchange."""
-    survey = seen.survey
-    cname = survey.get(_CNAME, "autodiscover")
-    if cname is None:
-        return
-    for target in _targets(cname):
-        owner = rules.autodiscover.find(target)
-        if owner is not None:
-            seen.prove_owner(owner, "autodiscover", proof(cname, target), rules)
-    if is_silent(cname):
-        seen.doubt(MICROSOFT, "autodiscover")
-        seen.doubt(EXCHANGE, "autodiscover")
-    _tell_workmail(seen, cname)
-    _read_own_autodiscover(seen)
-
-
-def _tell_workmail(seen: Seen, cname: Answer) -> None:
-    """WorkMail and SES receiving share their MX; only mailboxes need an autodiscover."""
-    if seen.mail is None or seen.mail.operator != WORKMAIL:
-        return
-    if is_silent(cname):
-        seen.doubt(WORKMAIL, "autodiscover")
-    elif "autodiscover" not in seen.proved.get(WORKMAIL, {}):
-        hosts = tuple(
-            msgspec.structs.replace(host, operator=_SES) if host.operator == WORKMAIL else host
-            for host in seen.mail.hosts
-        )
-        seen.mail = msgspec.structs.replace(seen.mail, hosts=hosts, operator=_SES, mailboxes=())
-
-
-def _read_own_autodiscover(seen: Seen) -> None:
-    """An autodiscover address of the company's own: an Exchange server, unless the web site is there.
-
-    Hosting panels give autodiscover the address of the web site. Where that is elsewhere, the
-    signs they write into SPF, which nobody writes by hand, tell them.
-    """
-    survey = seen.survey
-    web, wildcard = survey.get(_A), survey.get(_A, WILDCARD)
-    shared = {record for each in (web, wildcard) if each is not None for record in each.records}
-    for address in _autodiscover_addresses(survey):
-        if is_silent(address) or is_silent(web):
-            seen.doubt(EXCHANGE, "autodiscover")
-        own = "" if is_silent(web) else next(iter(sorted({*address.records} - shared)), "")
-        if _PANEL_SPF.search(seen.spf.record) or (web is None and own not in seen.spf.addresses):
-            own = ""
-        if "autodiscover_own" not in seen.signals or own:
-            seen.signals["autodiscover_own"] = signal_of(address, own, own)
-        if own:
-            seen.prove(EXCHANGE, "autodiscover", (proof(address, own),))
-
-
-def _autodiscover_addresses(survey: Survey) -> list[Answer]:
-    """Address answers of autodiscover, by name and by SRV, that do not leave the domain."""
-    suffix = "." + survey.domain
-    names = ["autodiscover" + suffix]
-    service = survey.get(_SRV, "_autodiscover._tcp")
-    names += _targets(service) if service is not None else ()
-    found = []
-    for name in dict.fromkeys(names):
-        answer = survey.lookup(_A, name)
-        if answer is not None and all(each.endswith(suffix) for each in (name, *answer.chain)):
-            found.append(answer)
-    return found
 
 
 def _read_nameservers(seen: Seen, rules: Rules) -> None:

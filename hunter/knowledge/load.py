@@ -20,11 +20,9 @@ from hunter.core.facts import (
     WORDS,
     ChangeRow,
     Event,
-    FactTable,
     Group,
     Identity,
     Kind,
-    Meaning,
     PriorityRow,
     ProductRow,
     Provider,
@@ -33,13 +31,12 @@ from hunter.core.facts import (
     Rules,
     Selector,
     SignalRow,
-    SuffixIndex,
     Suite,
-    TokenIndex,
     VerdictRow,
 )
 from hunter.core.judgement import Axis, Segment
 from hunter.core.provider import hides_mailboxes, selectors_for
+from hunter.core.tables import FactTable, Meaning, SuffixIndex, TokenIndex
 
 FILES = (
     "providers",

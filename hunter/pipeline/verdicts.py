@@ -11,7 +11,8 @@ import msgspec
 
 from hunter.core.answers import Survey
 from hunter.core.facts import Rules
-from hunter.core.judge import judge, next_history
+from hunter.core.history import next_history
+from hunter.core.judge import judge
 from hunter.core.judgement import History, Judgement, ScanStatus
 from hunter.core.merge import merge
 from hunter.ops.stages import StageClock

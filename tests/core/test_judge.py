@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
-from hunter.core.facts import SuffixIndex
-from hunter.core.judge import fingerprint, judge, next_history
+from hunter.core.history import fingerprint, next_history
+from hunter.core.judge import judge
 from hunter.core.judgement import (
     NO_HISTORY,
     History,
@@ -23,6 +23,7 @@ from hunter.core.judgement import (
     SignalDates,
     State,
 )
+from hunter.core.tables import SuffixIndex
 from hunter.knowledge.load import load_knowledge
 
 RULES = load_knowledge().rules

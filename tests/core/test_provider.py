@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType
-from hunter.core.facts import Rules, SuffixIndex
+from hunter.core.facts import Rules
 from hunter.core.provider import (
     Mail,
     family_of,
@@ -18,6 +18,7 @@ from hunter.core.provider import (
     read_mx,
     selectors_for,
 )
+from hunter.core.tables import SuffixIndex
 from hunter.knowledge.load import load_knowledge
 
 DOMAIN = "contoso.com.tr"

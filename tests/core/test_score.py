@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hunter.core.facts import FactTable, PriorityRow, Rule, Rules
+from hunter.core.facts import PriorityRow, Rule, Rules
 from hunter.core.judgement import Axis, Evidence, Segment
 from hunter.core.score import Fact, capital, fill, priority, score_lines, total, verdict
+from hunter.core.tables import FactTable
 from hunter.knowledge.load import load_knowledge
 
 AS_OF = dt.date(2026, 11, 23)

@@ -9,7 +9,7 @@ import pytest
 
 from hunter.core.answers import Depth
 from hunter.core.errors import Misconfigured
-from hunter.core.facts import TokenIndex
+from hunter.core.tables import TokenIndex
 from hunter.knowledge.load import FILES, Knowledge, build_knowledge, load_knowledge
 
 Edit = Callable[[str, str, str], Knowledge]

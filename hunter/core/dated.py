@@ -1,0 +1,118 @@
+"""Facts with a date: what history proves to be new, and ends that vendors announced."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from hunter.core import provider
+from hunter.core.facts import Rules
+from hunter.core.history import appeared, receiver
+from hunter.core.judgement import History, Product, State
+from hunter.core.placement import Placement, is_gateway
+from hunter.core.score import Fact
+from hunter.core.seen import Seen
+from hunter.core.tenant import TenantSignals
+
+_ABSENT = State.ABSENT
+
+
+def add_dated(
+    facts: dict[str, Fact],
+    seen: Seen,
+    place: Placement,
+    *,
+    operator: str | None,
+    products: tuple[Product, ...],
+    tenant: TenantSignals,
+    history: History,
+    rules: Rules,
+    as_of: dt.date,
+) -> None:
+    """Facts with a date: what history proves to be new, and ends that vendors announced."""
+    if not place.fact:
+        return
+    _add_ends(facts, place, operator=operator, products=products, rules=rules, as_of=as_of)
+    is_microsoft = place.fact in {"mail_microsoft", "mail_microsoft_probable"}
+    if not is_microsoft:
+        _add_tenant_dates(facts, seen, tenant, history)
+    if seen.mx is None or operator is None:
+        return
+    base = place.evidence
+    if place.fact == "mail_mixed":
+        since = appeared(history.seen.get("mx:" + provider.MIXED))
+        if since is not None:
+            facts["mixed_since"] = Fact(base, place.what, since)
+        return
+    moved = appeared(
+        history.seen.get("mx:" + receiver(operator, seen.mail.hosts if seen.mail else ()))
+    )
+    if moved is not None:
+        name = provider.operator_name(operator, rules) or operator
+        facts["mx_moved"] = Fact(base, name, moved)
+    if not is_gateway(operator, rules):
+        gone = [
+            (dates.last_present, name.removeprefix("gateway:"))
+            for name, dates in history.seen.items()
+            if name.startswith("gateway:")
+            and dates.last_present is not None
+            and name.removeprefix("gateway:") in rules.providers
+        ]
+        if gone:
+            last, gateway = max(gone)
+            facts["gateway_gone"] = Fact(base, rules.providers[gateway].name, last)
+    hosts = seen.signals.get("ns")
+    if hosts is not None:
+        moves = [
+            (date, host)
+            for host in hosts.value.split()
+            if (date := appeared(history.seen.get("ns:" + host))) is not None
+        ]
+        if moves:
+            date, host = max(moves)
+            facts["dns_host_moved"] = Fact(
+                hosts.evidence, provider.operator_name(host, rules) or host, date
+            )
+
+
+def _add_ends(
+    facts: dict[str, Fact],
+    place: Placement,
+    *,
+    operator: str | None,
+    products: tuple[Product, ...],
+    rules: Rules,
+    as_of: dt.date,
+) -> None:
+    """The announced end that presses most: the one nearest to this day, before or after it."""
+    shown = {each: place.evidence for each in (operator, place.provider) if each is not None}
+    shown |= {product.id: product.evidence for product in products}
+    ends = [(event, shown[each]) for each in sorted(shown) for event in rules.events.get(each, ())]
+    if not ends:
+        return
+    event, evidence = min(ends, key=lambda end: abs((end[0].date - as_of).days))
+    verb = "ended" if event.date < as_of else "ends"
+    what = f"{event.name} {verb} on {event.date.isoformat()}"
+    what += f"; {event.condition}," if event.condition else ":"
+    facts["product_end"] = Fact(evidence, what, event.date)
+
+
+def _add_tenant_dates(
+    facts: dict[str, Fact], seen: Seen, tenant: TenantSignals, history: History
+) -> None:
+    dated = [
+        (date, says, signal)
+        for name, (says, signal) in tenant.items()
+        if (date := appeared(history.seen.get(name))) is not None
+    ]
+    if dated:
+        date, says, signal = max(dated, key=lambda each: (each[0], each[1]))
+        facts["tenant_appeared"] = Fact(signal.evidence, says, date)
+    was = history.seen.get("mx_microsoft")
+    now = seen.signals.get("mx_microsoft")
+    if (
+        was is not None
+        and was.last_present is not None
+        and now is not None
+        and now.state is _ABSENT
+    ):
+        facts["microsoft_lost"] = Fact(now.evidence, "", was.last_present)

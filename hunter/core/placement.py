@@ -1,0 +1,322 @@
+"""Where the mailboxes are, as far as records show it, and the facts that follow."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hunter.core import identity, provider
+from hunter.core.answers import Depth, Outcome, RRType
+from hunter.core.facts import Kind, Role, Rules
+from hunter.core.judgement import Evidence, ScanStatus
+from hunter.core.refusals import NEVER_COMPANIES
+from hunter.core.score import Fact
+from hunter.core.seen import MAX_MX, Seen, not_asked, proof
+
+#: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
+_MX, _TXT, _CNAME, _NS = RRType.MX, RRType.TXT, RRType.CNAME, RRType.NS
+_NXDOMAIN = Outcome.NXDOMAIN
+#: how a fact of placement follows from what an operator means to a seller
+PLACEMENT_FACTS = {
+    Role.COMPETITOR: "mail_competitor_suite",
+    Role.BASIC: "mail_hosting",
+    Role.HOSTED_EXCHANGE: "mail_hosted_exchange",
+    Role.SELF_HOSTED: "mail_self_hosted",
+    Role.NO_MAILBOX: "mail_forwarded",
+    Role.TRANSACTIONAL: "mail_transactional",
+}
+#: most that an operator counts for that no public data confirms: its own MX proves at least who receives
+_UNVERIFIED_MX = 0.75
+_UNVERIFIED = 0.5
+
+
+class Placement(msgspec.Struct, frozen=True, gc=False):
+    """Where the mailboxes are, as far as it shows."""
+
+    mail_state: str
+    #: fact of placement, "" while that is open
+    fact: str
+    evidence: tuple[Evidence, ...]
+    what: str = ""
+    provider: str | None = None
+    confidence: float | None = None
+    #: deciding questions that nobody answered
+    missing: tuple[Evidence, ...] = ()
+    guess: identity.Guess | None = None
+
+
+def is_gateway(operator: str | None, rules: Rules) -> bool:
+    row = rules.providers.get(operator or "")
+    return row is not None and row.kind is Kind.GATEWAY
+
+
+def _mx_class(operator: str, rules: Rules) -> str:
+    """How the MX looks to the identity model."""
+    if operator == provider.SELF_HOSTED:
+        return "own"
+    row = rules.providers.get(operator)
+    if row is None:
+        return "unknown"
+    if row.kind is Kind.GATEWAY:
+        return "gateway"
+    if row.kind in {Kind.FORWARDING, Kind.TRANSACTIONAL}:
+        return "forwarder"
+    return "hoster"
+
+
+def _deciding(seen: Seen, operator: str | None, rules: Rules) -> list[tuple[RRType, str]]:
+    """Questions that decide where the mailboxes are."""
+    questions = [(_MX, "")]
+    if operator is not None and operator not in {provider.MIXED, provider.BROKEN}:
+        named = seen.mail is not None and seen.mail.mailboxes
+        if not named and _mx_class(operator, rules) in {"own", "unknown", "gateway"}:
+            questions += [(_TXT, ""), (_CNAME, "autodiscover")]
+    return questions
+
+
+def _missing(seen: Seen, operator: str | None, rules: Rules) -> tuple[Evidence, ...]:
+    """Deciding questions that nobody answered, now or earlier."""
+    found = []
+    for rrtype, label in _deciding(seen, operator, rules):
+        answer = seen.survey.get(rrtype, label)
+        if answer is None:
+            found.append(not_asked(seen.survey, rrtype, label))
+        elif not answer.outcome.is_known:
+            found.append(proof(answer))
+    return tuple(found)
+
+
+def scan_status(
+    seen: Seen, operator: str | None, facts: dict[str, Fact], rules: Rules
+) -> ScanStatus:
+    """OK when every deciding question was answered by this scan, and none that hides a tenant is open."""
+    if "tenant_unanswered" in facts:
+        return ScanStatus.UNKNOWN
+    for rrtype, label in _deciding(seen, operator, rules):
+        answer = seen.survey.get(rrtype, label)
+        if answer is None or not answer.outcome.is_known or answer.stale_since:
+            return ScanStatus.UNKNOWN
+    return (
+        ScanStatus.UNKNOWN
+        if "mx_target" in seen.silent.get(identity.MICROSOFT, ())
+        else ScanStatus.OK
+    )
+
+
+def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
+    fixed = rules.identity.fixed
+    missing = _missing(seen, operator, rules)
+    mx = seen.mx
+    if mx is None or not mx.outcome.is_known:
+        return Placement("unknown", "", missing, missing=missing)
+    base = tuple(proof(mx, record) for record in sorted(mx.records)[:MAX_MX]) or (proof(mx),)
+    if mx.outcome is _NXDOMAIN and not mx.chain:
+        return Placement(
+            "domain_missing", "domain_missing", base, confidence=fixed["domain_missing"]
+        )
+    if seen.mail is not None and seen.mail.is_null:
+        return Placement("no_mail", "null_mx", base, confidence=fixed["null_mx"])
+    parked = _parking_servers(seen, rules) if operator is None else ()
+    if parked:
+        return Placement("parked", "parked_name", parked, confidence=fixed["parked"])
+    if operator is None:
+        return Placement("no_mail_likely", "mail_none_likely", base, confidence=fixed["no_mx"])
+    if operator == provider.BROKEN or _is_nowhere(seen):
+        what = "it names no usable host" if operator == provider.BROKEN else "its hosts are missing"
+        return Placement("unknown", "mail_faulty", base, what, confidence=fixed["broken"])
+    if operator == provider.MIXED and seen.mail is not None:
+        what = " and ".join(
+            provider.operator_name(each, rules) or each for each in seen.mail.mailboxes
+        )
+        return Placement(
+            "mail", "mail_mixed", base, what, provider.MIXED, confidence=fixed["mixed"]
+        )
+    row = rules.providers.get(operator)
+    if row is not None and row.kind is Kind.PARKING:
+        fact = "defensive" if row.role is Role.DEFENSIVE else "parked"
+        return Placement("parked", fact, base, confidence=fixed["parked"])
+    if row is not None and row.kind is Kind.CONSUMER:
+        return Placement("consumer", "consumer", base, confidence=fixed["consumer"])
+    if row is not None and row.kind is Kind.GOVERNMENT:
+        return Placement(
+            "mail", "government", base, provider=operator, confidence=fixed["government"]
+        )
+    return _inferred(seen, operator, base=base, missing=missing, rules=rules)
+
+
+def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
+    """The NS records, when all of them are a parking service's."""
+    answer = seen.survey.get(_NS)
+    if answer is None or not seen.ns:
+        return ()
+    if not all(rules.parking_ns.find(host) for host in seen.ns):
+        return ()
+    return tuple(proof(answer, host) for host in seen.ns)
+
+
+def _is_nowhere(seen: Seen) -> bool:
+    """True when every MX host has the company's own name and is proved to have no address.
+
+    Said at full depth only: quick depth asks for an address to see where an alias leads, of two
+    hosts at most.
+    """
+    hosts = seen.mail.hosts if seen.mail is not None else ()
+    if not hosts or seen.survey.depth is Depth.QUICK:
+        return False
+    if any(host.operator != provider.SELF_HOSTED for host in hosts):
+        return False
+    findings = seen.mail.findings if seen.mail is not None else ()
+    missing = {each.message for each in findings if each.code == "mx_missing_host"}
+    return len(missing) == len({host.host for host in hosts})
+
+
+def _inferred(
+    seen: Seen,
+    operator: str,
+    *,
+    base: tuple[Evidence, ...],
+    missing: tuple[Evidence, ...],
+    rules: Rules,
+) -> Placement:
+    """Placement by the identity model."""
+    mailboxes = seen.mail.mailboxes if seen.mail is not None else ()
+    row = rules.providers.get(mailboxes[0]) if mailboxes else None
+    suite = row.family if row is not None and row.kind is Kind.SUITE else None
+    looks = _mx_class(operator, rules)
+    outcome = identity.guess(
+        rules.identity,
+        mx_class=looks,
+        mx_suite=suite,
+        proved=seen.proved,
+        silent=seen.silent,
+        market=seen.survey.domain.rpartition(".")[2],
+    )
+    state = "forwarding" if looks == "forwarder" else "mail"
+    if missing or outcome.is_open:
+        open_questions = missing or tuple(
+            proof(each)
+            for each in sorted(seen.survey.answers.values(), key=lambda each: each.question)
+            if not each.outcome.is_known
+        )
+        return Placement(state, "", base, missing=open_questions, guess=outcome)
+    if outcome.suite is None:
+        return _rest(
+            seen, operator, looks=looks, base=base, state=state, outcome=outcome, rules=rules
+        )
+    found = seen.proved.get(outcome.suite, {})
+    evidence = tuple(
+        dict.fromkeys([*base, *(each for name in sorted(found) for each in found[name])])
+    )
+    if outcome.suite == identity.MICROSOFT:
+        is_sure = suite is not None or (
+            looks == "gateway" and ("autodiscover" in found or "dkim" in found)
+        )
+        fact = "mail_microsoft" if is_sure else "mail_microsoft_probable"
+    elif outcome.suite == identity.EXCHANGE:
+        fact = "mail_exchange_onprem"
+    else:
+        fact = PLACEMENT_FACTS.get(rules.providers[outcome.suite].role, "mail_competitor_suite")
+    return Placement(
+        state,
+        fact,
+        evidence,
+        provider=outcome.suite,
+        confidence=_capped(
+            outcome.probability, outcome.suite, rules, is_receiver=suite == outcome.suite
+        ),
+        guess=outcome,
+    )
+
+
+def _rest(
+    seen: Seen,
+    operator: str,
+    *,
+    looks: str,
+    base: tuple[Evidence, ...],
+    state: str,
+    outcome: identity.Guess,
+    rules: Rules,
+) -> Placement:
+    """No suite is likely: the mailboxes are with the MX operator, or out of sight behind a filter."""
+    checked = tuple(
+        proof(answer)
+        for answer in (seen.survey.get(_TXT), seen.survey.get(_CNAME, "autodiscover"))
+        if answer is not None
+    )
+    if looks == "gateway":
+        return Placement(
+            state,
+            "mail_gateway_unseen",
+            base + checked,
+            confidence=min(outcome.best, rules.identity.name_from),
+            guess=outcome,
+        )
+    if looks == "own":
+        fact, place, evidence = "mail_self_hosted", provider.SELF_HOSTED, base + checked
+    elif looks == "unknown":
+        return Placement(
+            state,
+            "mail_unknown_operator",
+            base + checked,
+            confidence=outcome.probability,
+            guess=outcome,
+        )
+    else:
+        fact = PLACEMENT_FACTS.get(rules.providers[operator].role, "mail_hosting")
+        place, evidence = operator, base
+    if looks == "forwarder":
+        place = ""
+    return Placement(
+        state,
+        fact,
+        evidence,
+        provider=place or None,
+        confidence=_capped(outcome.probability, operator, rules, is_receiver=True),
+        guess=outcome,
+    )
+
+
+def _capped(probability: float, operator: str, rules: Rules, *, is_receiver: bool) -> float:
+    row = rules.providers.get(operator)
+    if row is not None and row.verified == "no" and row.id != identity.EXCHANGE:
+        return min(probability, _UNVERIFIED_MX if is_receiver else _UNVERIFIED)
+    return probability
+
+
+def facts_of_placement(
+    seen: Seen, place: Placement, operator: str | None, rules: Rules
+) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {}
+    base = tuple(proof(seen.mx, record) for record in sorted(seen.mx.records)) if seen.mx else ()
+    owner = _never_a_company(seen.survey.domain)
+    if owner:
+        facts["not_a_company"] = Fact((), owner)
+    if place.missing:
+        facts["unanswered"] = Fact(place.missing)
+        if seen.mx is None or not seen.mx.outcome.is_known:
+            facts["mx_unanswered"] = Fact(place.missing)
+    if place.fact:
+        facts[place.fact] = Fact(place.evidence, place.what)
+    if is_gateway(operator, rules):
+        facts["gateway"] = Fact(base)
+    address = seen.survey.get(RRType.A)
+    if place.fact == "mail_none_likely" and address is not None and address.records:
+        facts["mail_implicit"] = Fact(
+            tuple(proof(address, record) for record in sorted(address.records))
+        )
+    public = rules.public_suffixes.find(seen.survey.domain)
+    if public is not None:
+        facts["public_body"] = Fact(base or place.evidence, public)
+    row = rules.providers.get(place.provider or "")
+    if row is not None and row.country and place.fact in {"mail_hosting", "mail_hosted_exchange"}:
+        facts["regional"] = Fact(base, row.country)
+    return facts
+
+
+def _never_a_company(domain: str) -> str:
+    """The service this name belongs to, "" for a name that can be a company's."""
+    while domain:
+        if domain in NEVER_COMPANIES:
+            return domain
+        domain = domain.partition(".")[2]
+    return ""

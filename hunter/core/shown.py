@@ -1,0 +1,111 @@
+"""What a judgement shows of the records themselves, and what would change it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from hunter.core import identity
+from hunter.core.answers import Answer, Outcome, RRType
+from hunter.core.eop_label import decode_label
+from hunter.core.facts import Rules
+from hunter.core.judgement import Finding, Signal, State
+from hunter.core.placement import Placement
+from hunter.core.score import Fact, fill
+from hunter.core.seen import MAX_MX, Seen, not_asked, proof, signal_of
+from hunter.core.sender import DmarcView
+
+#: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
+_PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
+_MX, _TXT = RRType.MX, RRType.TXT
+_NXDOMAIN = Outcome.NXDOMAIN
+_MAX_FINDINGS = 100
+_FEATURES = {
+    "autodiscover": "the autodiscover record",
+    "spf": "the SPF entry",
+    "dkim": "the DKIM record",
+    "mx_target": "where the MX host leads",
+    "addon": "the signature or security add-on",
+    "account": "the ownership proof",
+    "federation": "the Exchange federation proof",
+}
+
+
+def mx_signal(seen: Seen) -> Signal:
+    if seen.mx is None:
+        return Signal(_UNKNOWN, "", (not_asked(seen.survey, _MX),))
+    records = sorted(seen.mx.records)[:MAX_MX]
+    if not records:
+        return signal_of(seen.mx)
+    more = len(seen.mx.records) - len(records)
+    return Signal(
+        _PRESENT,
+        ", ".join(records) + (f" and {more} more" if more else ""),
+        tuple(proof(seen.mx, record) for record in records),
+        seen.mx.stale_since,
+    )
+
+
+def spf_signal(seen: Seen, txt: Answer | None) -> Signal:
+    if txt is None:
+        return Signal(_UNKNOWN, "", (not_asked(seen.survey, _TXT),))
+    return signal_of(txt, seen.spf.record, seen.spf.record)
+
+
+def dkim_signal(seen: Seen) -> Signal:
+    """Present with its selectors; absent only where nothing exists below _domainkey (RFC 8020)."""
+    keys = [key for key in seen.keys if key.is_valid]
+    if keys:
+        return Signal(
+            _PRESENT,
+            " ".join(sorted(key.selector for key in keys)),
+            tuple(key.evidence for key in keys),
+        )
+    above = seen.survey.get(_TXT, "_domainkey")
+    if above is not None and above.outcome is _NXDOMAIN:
+        return Signal(_ABSENT, "", (proof(above),))
+    asked = sorted(
+        (
+            answer
+            for answer in seen.survey.answers.values()
+            if answer.name.endswith("._domainkey." + seen.survey.domain)
+        ),
+        key=lambda answer: answer.name,
+    )
+    return Signal(_UNKNOWN, "", tuple(proof(answer) for answer in asked))
+
+
+def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
+    """Faults of the mail set-up, each with how to put it right."""
+    found = [*(seen.mail.findings if seen.mail is not None else ()), *seen.spf.findings]
+    found += dmarc.findings
+    found += [finding for key in seen.keys for finding in key.findings]
+    for label, evidence in seen.eop_labels:
+        other = decode_label(label)
+        if other is not None and other != seen.survey.domain:
+            found.append(
+                Finding(
+                    "eop_label_mismatch",
+                    "warning",
+                    f"{evidence.question.split(' ')[0]} uses the Microsoft 365 name of {other}: a sister domain of the same customer, or a mistake that breaks mail.",
+                    "Exchange Online naming rule",
+                )
+            )
+            break
+    return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
+
+
+def would_change(
+    place: Placement, facts: dict[str, Fact], names: dict[str, str], rules: Rules, as_of: dt.date
+) -> tuple[str, ...]:
+    found = []
+    outcome = place.guess
+    if outcome is not None and outcome.suite is not None and place.fact:
+        mine = next(each for each in outcome.candidates if each.suite == outcome.suite)
+        if mine.weights:
+            feature, _ = max(mine.weights, key=lambda pair: pair[1])
+            chance = identity.without(rules.identity, outcome, feature)
+            found.append(
+                f"Without {_FEATURES[feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
+            )
+    found += [fill(row.sentence, facts, names, as_of) for row in rules.changes.holding(facts)]
+    return tuple(found)
