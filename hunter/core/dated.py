@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from hunter.core import provider
-from hunter.core.facts import Rules
+from hunter.core.case import Case
 from hunter.core.history import appeared, receiver
-from hunter.core.judgement import History, Product, State
-from hunter.core.placement import Placement, is_gateway
+from hunter.core.judgement import State
+from hunter.core.placement import is_gateway
 from hunter.core.score import Fact
-from hunter.core.seen import Seen
-from hunter.core.tenant import TenantSignals
 
 _ABSENT = State.ABSENT
 
 
-def add_dated(
-    facts: dict[str, Fact],
-    seen: Seen,
-    place: Placement,
-    *,
-    operator: str | None,
-    products: tuple[Product, ...],
-    tenant: TenantSignals,
-    history: History,
-    rules: Rules,
-    as_of: dt.date,
-) -> None:
+def add_dated(case: Case) -> None:
     """Facts with a date: what history proves to be new, and ends that vendors announced."""
+    place = case.place
     if not place.fact:
         return
-    _add_ends(facts, place, operator=operator, products=products, rules=rules, as_of=as_of)
-    is_microsoft = place.fact in {"mail_microsoft", "mail_microsoft_probable"}
-    if not is_microsoft:
-        _add_tenant_dates(facts, seen, tenant, history)
-    if seen.mx is None or operator is None:
+    _add_ends(case)
+    if place.fact not in {"mail_microsoft", "mail_microsoft_probable"}:
+        _add_tenant_dates(case)
+    if case.seen.mx is None or case.operator is None:
         return
-    base = place.evidence
     if place.fact == "mail_mixed":
-        since = appeared(history.seen.get("mx:" + provider.MIXED))
+        since = appeared(case.history.seen.get("mx:" + provider.MIXED))
         if since is not None:
-            facts["mixed_since"] = Fact(base, place.what, since)
+            case.facts["mixed_since"] = Fact(place.evidence, place.what, since)
         return
+    _add_moves(case, case.operator)
+
+
+def _add_moves(case: Case, operator: str) -> None:
+    """Moves of mail, filter and DNS from one operator to another."""
+    facts, seen, base = case.facts, case.seen, case.place.evidence
+    history, rules = case.history, case.rules
     moved = appeared(
         history.seen.get("mx:" + receiver(operator, seen.mail.hosts if seen.mail else ()))
     )
@@ -74,18 +65,11 @@ def add_dated(
             )
 
 
-def _add_ends(
-    facts: dict[str, Fact],
-    place: Placement,
-    *,
-    operator: str | None,
-    products: tuple[Product, ...],
-    rules: Rules,
-    as_of: dt.date,
-) -> None:
+def _add_ends(case: Case) -> None:
     """The announced end that presses most: the one nearest to this day, before or after it."""
-    shown = {each: place.evidence for each in (operator, place.provider) if each is not None}
-    shown |= {product.id: product.evidence for product in products}
+    place, rules, as_of = case.place, case.rules, case.as_of
+    shown = {each: place.evidence for each in (case.operator, place.provider) if each is not None}
+    shown |= {product.id: product.evidence for product in case.products}
     ends = [(event, shown[each]) for each in sorted(shown) for event in rules.events.get(each, ())]
     if not ends:
         return
@@ -93,22 +77,22 @@ def _add_ends(
     verb = "ended" if event.date < as_of else "ends"
     what = f"{event.name} {verb} on {event.date.isoformat()}"
     what += f"; {event.condition}," if event.condition else ":"
-    facts["product_end"] = Fact(evidence, what, event.date)
+    case.facts["product_end"] = Fact(evidence, what, event.date)
 
 
-def _add_tenant_dates(
-    facts: dict[str, Fact], seen: Seen, tenant: TenantSignals, history: History
-) -> None:
+def _add_tenant_dates(case: Case) -> None:
+    """When a tenant appeared, and when mail was last at Microsoft."""
+    facts, history = case.facts, case.history
     dated = [
         (date, says, signal)
-        for name, (says, signal) in tenant.items()
+        for name, (says, signal) in case.tenant.items()
         if (date := appeared(history.seen.get(name))) is not None
     ]
     if dated:
         date, says, signal = max(dated, key=lambda each: (each[0], each[1]))
         facts["tenant_appeared"] = Fact(signal.evidence, says, date)
     was = history.seen.get("mx_microsoft")
-    now = seen.signals.get("mx_microsoft")
+    now = case.seen.signals.get("mx_microsoft")
     if (
         was is not None
         and was.last_present is not None

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 
-from hunter.core import identity, provider
+import msgspec
+
+from hunter.core import identity
 from hunter.core.answers import RRType, Survey
+from hunter.core.case import Case
 from hunter.core.dated import add_dated
-from hunter.core.facts import Rules
+from hunter.core.facts import PriorityRow, Rules, VerdictRow
 from hunter.core.history import fingerprint
-from hunter.core.judgement import Axis, History, Judgement, Segment
-from hunter.core.placement import facts_of_placement, is_gateway, place_mail, scan_status
+from hunter.core.judgement import Axis, History, Judgement, ScoreLine, Segment
+from hunter.core.placement import add_placement, is_gateway, place_mail, scan_status
 from hunter.core.posture import add_posture, grade
 from hunter.core.products import add_products, find_products
-from hunter.core.score import fill, priority, score_lines, total, verdict
+from hunter.core.provider import is_local, operator_name
+from hunter.core.registration import Registration
+from hunter.core.score import fill, priority_row, score_lines, total, verdict
 from hunter.core.sender import read_dmarc
 from hunter.core.shown import dkim_signal, findings_of, mx_signal, spf_signal, would_change
 from hunter.core.signals import mark_addons, read_survey
@@ -23,94 +28,147 @@ from hunter.core.tenant import add_silence, add_tenant, tenant_signals, tenant_s
 _TXT = RRType.TXT
 _FIT, _URGENCY = Axis.FIT, Axis.URGENCY
 _CALL_FIRST = 1
+_NO_PRIORITY = 6
 
 
-def judge(survey: Survey, history: History, rules: Rules, as_of: dt.date) -> Judgement:
-    """Everything concluded about a domain on a day; the same input gives the same judgement.
+class Reasoning(msgspec.Struct, frozen=True):
+    """The way from the records to the words of one judgement."""
 
-    `survey` is the merged one (`hunter.core.merge`). Answers that nobody gave earn nothing, cost
-    nothing and never raise confidence.
-    """
+    case: Case
+    #: what sentences call the place of the mailboxes and the receiver of the mail
+    names: dict[str, str]
+    lines: tuple[ScoreLine, ...]
+    #: the row of the verdict table that gave segment and reason
+    verdict: VerdictRow
+    #: of the row; the one of before where nothing was answered
+    segment: Segment
+    reason: str
+    #: the row of the priority table that fits, None when none does
+    priority_row: PriorityRow | None
+
+    @property
+    def priority(self) -> int:
+        """1 (call first) to 6 (none)."""
+        return _NO_PRIORITY if self.priority_row is None else self.priority_row.priority
+
+
+def reason(
+    survey: Survey,
+    history: History,
+    rules: Rules,
+    as_of: dt.date,
+    registration: Registration | None = None,
+) -> Reasoning:
+    """Everything that `judge` concludes, step by step; the arguments are those of `judge`."""
+    case = _read_case(survey, history, rules, as_of, registration)
+    facts = case.facts
+    add_placement(case)
+    add_tenant(case)
+    add_silence(case)
+    add_products(case)
+    add_posture(case)
+    add_dated(case)
+    names = {
+        "provider": operator_name(case.place.provider, rules) or "an unknown place",
+        "operator": operator_name(case.operator, rules) or "nobody",
+    }
+    lines = score_lines(facts, rules, names, as_of)
+    row = verdict(facts, rules)
+    segment, words = row.segment, fill(row.sentence, facts, names, as_of)
+    if segment is Segment.UNKNOWN and history.segment not in {None, Segment.UNKNOWN}:
+        segment = history.segment or segment
+        words = f"Not answered this time, so nothing has changed. {words}"
+    urgency = total(lines, _URGENCY)
+    rank = priority_row(
+        rules.priorities,
+        facts,
+        segment=segment,
+        score=total(lines, _FIT) + urgency,
+        urgency=urgency,
+        confidence=case.place.confidence,
+    )
+    if rank is not None and rank.priority == _CALL_FIRST:
+        words = f"{words} Call first."
+    return Reasoning(case, names, lines, row, segment, words, rank)
+
+
+def _read_case(
+    survey: Survey,
+    history: History,
+    rules: Rules,
+    as_of: dt.date,
+    registration: Registration | None,
+) -> Case:
     seen = read_survey(survey, rules)
     dmarc = read_dmarc(survey)
     products = find_products(seen, dmarc, rules)
     mark_addons(seen, rules)
     operator = seen.mail.operator if seen.mail is not None else None
     place = place_mail(seen, operator, rules)
-    facts = facts_of_placement(seen, place, operator, rules)
     tenant = tenant_signals(seen, rules)
-    state = tenant_state(seen, place, tenant, history=history, rules=rules, as_of=as_of)
-    add_tenant(facts, seen, state, place, tenant, rules=rules)
-    if not tenant:
-        add_silence(facts, seen, state, place, rules)
-    add_products(facts, products, rules)
-    add_posture(facts, seen, dmarc)
-    add_dated(
-        facts,
-        seen,
-        place,
-        operator=operator,
+    return Case(
+        seen=seen,
+        dmarc=dmarc,
         products=products,
+        operator=operator,
+        place=place,
         tenant=tenant,
+        tenant_state=tenant_state(seen, place, tenant, history=history, rules=rules, as_of=as_of),
         history=history,
         rules=rules,
         as_of=as_of,
+        registration=registration,
     )
-    provider_name = provider.operator_name(place.provider, rules)
-    operator_name = provider.operator_name(operator, rules)
-    names = {
-        "provider": provider_name or "an unknown place",
-        "operator": operator_name or "nobody",
-    }
-    lines = score_lines(facts, rules, names, as_of)
-    fit, urgency = total(lines, _FIT), total(lines, _URGENCY)
-    row = verdict(facts, rules)
-    segment, reason = row.segment, fill(row.sentence, facts, names, as_of)
-    if segment is Segment.UNKNOWN and history.segment not in {None, Segment.UNKNOWN}:
-        segment = history.segment or segment
-        reason = f"Not answered this time, so nothing has changed. {reason}"
-    rank = priority(
-        rules.priorities,
-        facts,
-        segment=segment,
-        score=fit + urgency,
-        urgency=urgency,
-        confidence=place.confidence,
-    )
-    if rank == _CALL_FIRST:
-        reason = f"{reason} Call first."
+
+
+def judge(
+    survey: Survey,
+    history: History,
+    rules: Rules,
+    as_of: dt.date,
+    registration: Registration | None = None,
+) -> Judgement:
+    """Everything concluded about a domain on a day; the same input gives the same judgement.
+
+    `survey` is the merged one (`hunter.core.merge`), `registration` what a registry said, if it was
+    asked. Answers that nobody gave earn nothing, cost nothing and never raise confidence.
+    """
+    why = reason(survey, history, rules, as_of, registration)
+    case = why.case
+    seen, place, operator, dmarc = case.seen, case.place, case.operator, case.dmarc
+    fit, urgency = total(why.lines, _FIT), total(why.lines, _URGENCY)
     txt = survey.get(_TXT)
     return Judgement(
         domain=survey.domain,
         provider=place.provider,
-        provider_name=provider_name,
+        provider_name=operator_name(place.provider, rules),
         mx_operator=operator,
-        mx_operator_name=operator_name,
+        mx_operator_name=operator_name(operator, rules),
         gateway=operator if is_gateway(operator, rules) else None,
-        tenant_state=state,
+        tenant_state=case.tenant_state,
         tenant_name=seen.tenant_name,
         mail_state=place.mail_state,
-        local_provider=provider.is_local(place.provider, rules),
-        segment=segment,
-        priority=rank,
+        local_provider=is_local(place.provider, rules),
+        segment=why.segment,
+        priority=why.priority,
         score=fit + urgency,
         fit=fit,
         urgency=urgency,
         confidence=None if place.confidence is None else round(place.confidence, 3),
         confidence_word=identity.word(place.confidence, rules.identity),
         posture=grade(seen.spf, txt, dmarc, has_key=any(key.is_valid for key in seen.keys)),
-        reason=reason,
+        reason=why.reason,
         mx=mx_signal(seen),
         mx_hosts=seen.mail.hosts if seen.mail is not None else (),
         spf=spf_signal(seen, txt),
         dkim=dkim_signal(seen),
         dmarc_policy=dmarc.policy,
         signals=dict(sorted(seen.signals.items())),
-        products=products,
-        lines=lines,
+        products=case.products,
+        lines=why.lines,
         findings=findings_of(seen, dmarc),
-        would_change=would_change(place, facts, names, rules, as_of),
-        scan_status=scan_status(seen, operator, facts, rules),
+        would_change=would_change(case, why.names),
+        scan_status=scan_status(case),
         rules_version=rules.version,
         fingerprint=fingerprint(survey),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from hunter.core import identity, provider
 from hunter.core.answers import Depth, Outcome, RRType
+from hunter.core.case import Case, Placement
 from hunter.core.facts import Kind, Role, Rules
 from hunter.core.judgement import Evidence, ScanStatus
 from hunter.core.refusals import NEVER_COMPANIES
@@ -27,21 +26,6 @@ PLACEMENT_FACTS = {
 #: most that an operator counts for that no public data confirms: its own MX proves at least who receives
 _UNVERIFIED_MX = 0.75
 _UNVERIFIED = 0.5
-
-
-class Placement(msgspec.Struct, frozen=True, gc=False):
-    """Where the mailboxes are, as far as it shows."""
-
-    mail_state: str
-    #: fact of placement, "" while that is open
-    fact: str
-    evidence: tuple[Evidence, ...]
-    what: str = ""
-    provider: str | None = None
-    confidence: float | None = None
-    #: deciding questions that nobody answered
-    missing: tuple[Evidence, ...] = ()
-    guess: identity.Guess | None = None
 
 
 def is_gateway(operator: str | None, rules: Rules) -> bool:
@@ -85,13 +69,12 @@ def _missing(seen: Seen, operator: str | None, rules: Rules) -> tuple[Evidence, 
     return tuple(found)
 
 
-def scan_status(
-    seen: Seen, operator: str | None, facts: dict[str, Fact], rules: Rules
-) -> ScanStatus:
+def scan_status(case: Case) -> ScanStatus:
     """OK when every deciding question was answered by this scan, and none that hides a tenant is open."""
-    if "tenant_unanswered" in facts:
+    if "tenant_unanswered" in case.facts:
         return ScanStatus.UNKNOWN
-    for rrtype, label in _deciding(seen, operator, rules):
+    seen = case.seen
+    for rrtype, label in _deciding(seen, case.operator, case.rules):
         answer = seen.survey.get(rrtype, label)
         if answer is None or not answer.outcome.is_known or answer.stale_since:
             return ScanStatus.UNKNOWN
@@ -283,10 +266,11 @@ def _capped(probability: float, operator: str, rules: Rules, *, is_receiver: boo
     return probability
 
 
-def facts_of_placement(
-    seen: Seen, place: Placement, operator: str | None, rules: Rules
-) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {}
+def add_placement(case: Case) -> None:
+    """The facts of who receives the mail and where the mailboxes are."""
+    seen, place, operator, rules, facts = (
+        case.seen, case.place, case.operator, case.rules, case.facts,
+    )  # fmt: skip
     base = tuple(proof(seen.mx, record) for record in sorted(seen.mx.records)) if seen.mx else ()
     owner = _never_a_company(seen.survey.domain)
     if owner:
@@ -310,7 +294,6 @@ def facts_of_placement(
     row = rules.providers.get(place.provider or "")
     if row is not None and row.country and place.fact in {"mail_hosting", "mail_hosted_exchange"}:
         facts["regional"] = Fact(base, row.country)
-    return facts
 
 
 def _never_a_company(domain: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hunter.core.answers import Answer, RRType
+from hunter.core.case import Case
 from hunter.core.score import Fact
-from hunter.core.seen import Seen, proof
+from hunter.core.seen import proof
 from hunter.core.sender import DmarcView, SpfView
 
 #: applied DMARC policies that keep forged mail out of the inbox
@@ -67,7 +68,9 @@ def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) 
     return "C" if works and (dmarc.has_reports or dmarc.policy in ENFORCED) else "D"
 
 
-def add_posture(facts: dict[str, Fact], seen: Seen, dmarc: DmarcView) -> None:
+def add_posture(case: Case) -> None:
+    """What is weak about SPF and DMARC, where mail is received."""
+    facts, seen, dmarc = case.facts, case.seen, case.dmarc
     if seen.mail is None or not seen.mail.hosts or not _NO_POSTURE.isdisjoint(facts):
         return
     unprotected = dmarc_gap(dmarc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hunter.core.case import Case
 from hunter.core.facts import Rules
 from hunter.core.judgement import Evidence, Product
 from hunter.core.score import Fact
@@ -55,10 +56,12 @@ def _product(row_id: str, traces: list[tuple[str, Evidence]], rules: Rules) -> P
     )
 
 
-def add_products(facts: dict[str, Fact], products: tuple[Product, ...], rules: Rules) -> None:
+def add_products(case: Case) -> None:
+    """What else the company runs, by what it means to the seller, and how much of it."""
+    facts, products = case.facts, case.products
     by_fact: dict[str, list[Product]] = {}
     for product in products:
-        fact = rules.relations.get(product.relation)
+        fact = case.rules.relations.get(product.relation)
         if fact is not None:
             by_fact.setdefault(fact, []).append(product)
     counted = {each for name in TENANT_FACTS if name in facts for each in facts[name].evidence}

@@ -133,7 +133,7 @@ def verdict(facts: Facts, rules: Rules) -> VerdictRow:
     return rules.verdicts.holding(facts)[0]
 
 
-def priority(
+def priority_row(
     rows: Iterable[PriorityRow],
     facts: Facts,
     *,
@@ -141,8 +141,8 @@ def priority(
     score: int,
     urgency: int,
     confidence: float | None,
-) -> int:
-    """1 (call first) to 6 (none): the first row that fits. Without a number nothing is called first."""
+) -> PriorityRow | None:
+    """The first row of the priority table that fits. Without a number nothing is called first."""
     sure = -1.0 if confidence is None else confidence
     for row in rows:
         if (
@@ -153,5 +153,5 @@ def priority(
             and all(name in facts for name in row.all_of)
             and (not row.any_of or any(name in facts for name in row.any_of))
         ):
-            return row.priority
-    return 6
+            return row
+    return None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
+from hunter.core.case import Case
 from hunter.core.eop_label import decode_label
-from hunter.core.facts import Rules
 from hunter.core.judgement import Finding, Signal, State
-from hunter.core.placement import Placement
-from hunter.core.score import Fact, fill
+from hunter.core.score import fill
 from hunter.core.seen import MAX_MX, Seen, not_asked, proof, signal_of
 from hunter.core.sender import DmarcView
 
@@ -94,9 +91,9 @@ def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 
-def would_change(
-    place: Placement, facts: dict[str, Fact], names: dict[str, str], rules: Rules, as_of: dt.date
-) -> tuple[str, ...]:
+def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
+    """What would turn the judgement, in sentences."""
+    place, facts, rules = case.place, case.facts, case.rules
     found = []
     outcome = place.guess
     if outcome is not None and outcome.suite is not None and place.fact:
@@ -107,5 +104,5 @@ def would_change(
             found.append(
                 f"Without {_FEATURES[feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
             )
-    found += [fill(row.sentence, facts, names, as_of) for row in rules.changes.holding(facts)]
+    found += [fill(row.sentence, facts, names, case.as_of) for row in rules.changes.holding(facts)]
     return tuple(found)

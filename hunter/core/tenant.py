@@ -6,10 +6,11 @@ import datetime as dt
 
 from hunter.core import identity, provider
 from hunter.core.answers import RRType
+from hunter.core.case import Case, Placement, TenantSignals
 from hunter.core.facts import Rules
 from hunter.core.history import appeared
-from hunter.core.judgement import Evidence, History, Signal, State
-from hunter.core.placement import PLACEMENT_FACTS, Placement
+from hunter.core.judgement import Evidence, History, State
+from hunter.core.placement import PLACEMENT_FACTS
 from hunter.core.score import Fact
 from hunter.core.seen import Seen, is_silent, not_asked, proof
 
@@ -32,9 +33,6 @@ _CLAIMS = frozenset({"txt_ms", "mx_proof"})
 #: facts of a tenant that earn points for the record that proves it
 TENANT_FACTS = ("tenant_without_mail", "migrating_in", "migrating_out")
 _MICROSOFT_SELECTORS = ("selector1._domainkey", "selector2._domainkey")
-
-#: signals that prove a Microsoft tenant: id → (half a sentence, signal)
-TenantSignals = dict[str, tuple[str, Signal]]
 
 
 def tenant_signals(seen: Seen, rules: Rules) -> TenantSignals:
@@ -113,26 +111,20 @@ def _silent_on_tenant(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def add_silence(
-    facts: dict[str, Fact], seen: Seen, state: str, place: Placement, rules: Rules
-) -> None:
+def add_silence(case: Case) -> None:
     """The fact that nobody said whether there is a tenant, where a company may have one."""
-    if state != "unknown" or place.fact not in _TENANT_MATTERS:
+    if case.tenant or case.tenant_state != "unknown" or case.place.fact not in _TENANT_MATTERS:
         return
-    silent = _silent_on_tenant(seen, rules)
+    silent = _silent_on_tenant(case.seen, case.rules)
     if silent:
-        facts["tenant_unanswered"] = Fact(silent)
+        case.facts["tenant_unanswered"] = Fact(silent)
 
 
-def add_tenant(
-    facts: dict[str, Fact],
-    seen: Seen,
-    state: str,
-    place: Placement,
-    tenant: TenantSignals,
-    *,
-    rules: Rules,
-) -> None:
+def add_tenant(case: Case) -> None:
+    """The facts of a Microsoft tenant, and of what is left of one."""
+    seen, place, facts, tenant, state = (
+        case.seen, case.place, case.facts, case.tenant, case.tenant_state,
+    )  # fmt: skip
     evidence = tuple(
         dict.fromkeys(each for _, signal in tenant.values() for each in signal.evidence)
     )
@@ -160,7 +152,7 @@ def add_tenant(
             tuple(dict.fromkeys(each for group in left for each in group)),
             says or "the SPF record names Microsoft",
         )
-    if place.fact == "mail_mixed" and _is_microsoft_first(seen, rules):
+    if place.fact == "mail_mixed" and _is_microsoft_first(seen, case.rules):
         facts["mixed_microsoft_first"] = Fact(place.evidence, place.what)
     if "godaddy_tenant" in tenant:
         facts["godaddy_tenant"] = Fact(tenant["godaddy_tenant"][1].evidence)

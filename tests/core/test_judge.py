@@ -850,6 +850,11 @@ def test_no_line_without_evidence_and_the_lines_add_up(
     assert found.reason.endswith("Call first.") is (found.priority == 1)
 
 
+def test_judgement_that_no_row_of_the_priority_table_fits_is_called_last(make_survey: Any) -> None:
+    rules = msgspec.structs.replace(RULES, priorities=())
+    assert judge(make_survey({"MX": NATRO_MX}), NO_HISTORY, rules, AS_OF).priority == 6
+
+
 @given(st.sampled_from(ZONES), st.integers(0, 2**16))
 def test_order_of_records_and_answers_never_matters(
     make_survey: Any, zone: dict[str, Any], seed: int

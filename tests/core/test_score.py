@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hunter.core.facts import PriorityRow, Rule, Rules
 from hunter.core.judgement import Axis, Evidence, Segment
-from hunter.core.score import Fact, capital, fill, priority, score_lines, total, verdict
+from hunter.core.score import Fact, capital, fill, priority_row, score_lines, total, verdict
 from hunter.core.tables import FactTable
 from hunter.knowledge.load import load_knowledge
 
@@ -120,7 +120,7 @@ def test_verdict_is_the_first_row_that_holds() -> None:
 def rank(
     segment: Segment, *names: str, score: int = 30, urgency: int = 0, sure: float | None = 0.9
 ) -> int:
-    return priority(
+    row = priority_row(
         RULES.priorities,
         facts(*names),
         segment=segment,
@@ -128,6 +128,8 @@ def rank(
         urgency=urgency,
         confidence=sure,
     )
+    assert row is not None
+    return row.priority
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,10 @@ def test_priority_comes_from_one_table(got: int, wanted: int) -> None:
     assert got == wanted
 
 
-def test_what_no_row_fits_is_called_last() -> None:
+def test_segment_that_no_row_speaks_of_has_no_priority() -> None:
     row = PriorityRow(priority=1, segments=frozenset({Segment.SKIP}))
-    none = priority([row], {}, segment=Segment.COLD, score=0, urgency=0, confidence=None)
-    assert none == 6
+    none = priority_row([row], {}, segment=Segment.COLD, score=0, urgency=0, confidence=None)
+    assert none is None
 
 
 def test_rows_come_in_the_order_of_the_table() -> None:
