@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey, survey_of
+from hunter.core.judge import judge
+from hunter.core.judgement import NO_HISTORY, History, Judgement
+from tests.core.zones import AS_OF, RULES
 
 Zone = dict[str, list[str] | str]
 MakeSurvey = Callable[..., Survey]
@@ -42,3 +46,13 @@ def make_survey() -> MakeSurvey:
         return survey_of(domain, depth, answers)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def judged(make_survey: MakeSurvey) -> Callable[..., Judgement]:
+    """The judgement of such a survey with the packaged rules."""
+
+    def run(zone: Zone, history: History = NO_HISTORY, **options: Any) -> Judgement:
+        return judge(make_survey(zone, **options), history, RULES, AS_OF)
+
+    return run

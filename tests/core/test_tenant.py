@@ -1,0 +1,114 @@
+"""The Microsoft tenant: claimed, set up, moving in or out, and what is said of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from hunter.core.judgement import Segment, SignalDates
+from tests.core.zones import (
+    APPEARED,
+    DKIM_MICROSOFT,
+    MICROSOFT_MX,
+    NATRO_MX,
+    RECENT,
+    TENANT,
+    codes,
+    seen,
+)
+
+
+def test_reason_of_a_tenant_without_mail_can_be_read_aloud(judged: Any) -> None:
+    found = judged({"MX": NATRO_MX, "TXT": [TENANT]})
+    assert found.reason == (
+        "Mail at Natro, and a Microsoft tenant has claimed this domain: "
+        "ask what it is used for. Call first."
+    )
+    assert found.provider == "natro"
+    assert found.local_provider is True
+
+
+def test_domain_proved_by_mx_has_a_tenant(judged: Any) -> None:
+    found = judged({"MX": ["32767 ms12345678.msv1.invalid"]})
+    assert (found.tenant_state, found.mail_state) == ("tenant_without_mail", "no_mail_likely")
+
+
+def test_tenant_is_named_by_its_dkim_records(judged: Any) -> None:
+    assert judged({"MX": NATRO_MX, "TXT selector1._domainkey": DKIM_MICROSOFT}).tenant_name == (
+        "contoso"
+    )
+
+
+def test_tenant_bought_through_godaddy_is_told(judged: Any) -> None:
+    assert "reseller_tenant" in codes(judged({"MX": MICROSOFT_MX, "TXT": ["NETORGFT123456"]}))
+
+
+def test_label_of_another_domain_is_a_finding(judged: Any) -> None:
+    found = judged({"MX": ["0 fabrikam-com.mail.protection.outlook.com"]})
+    (finding,) = [each for each in found.findings if each.code == "eop_label_mismatch"]
+    assert "fabrikam.com" in finding.message
+    for host in ("contoso-com.mail.protection.outlook.com", "contoso.mail.protection.outlook.com"):
+        codes_here = {each.code for each in judged({"MX": [f"0 {host}"]}).findings}
+        assert "eop_label_mismatch" not in codes_here
+
+
+def test_new_tenant_is_a_migration_under_way(judged: Any) -> None:
+    found = judged({"MX": NATRO_MX, "TXT": [TENANT]}, seen(txt_ms=APPEARED))
+    assert found.tenant_state == "migrating_in"
+    assert "tenant_appeared" in codes(found)
+    assert "20 days ago" in found.reason
+    assert found.priority == 1
+
+
+def test_tenant_seen_on_the_first_scan_is_no_event(judged: Any) -> None:
+    first = SignalDates(first_present=RECENT, last_present=RECENT)
+    found = judged({"MX": NATRO_MX, "TXT": [TENANT]}, seen(txt_ms=first))
+    assert (found.tenant_state, found.urgency) == ("tenant_without_mail", 0)
+
+
+def test_tenant_that_came_long_ago_is_no_migration_under_way(judged: Any) -> None:
+    old = SignalDates(first_absent=dt.date(2026, 1, 1), first_present=dt.date(2026, 2, 1))
+    found = judged({"MX": NATRO_MX, "TXT": [TENANT]}, seen(txt_ms=old))
+    assert found.tenant_state == "tenant_without_mail"
+
+
+def test_microsoft_first_with_an_old_server_behind_is_a_customer_to_clean_up(judged: Any) -> None:
+    zone = {"MX": [*MICROSOFT_MX, "10 mail.contoso.com"]}
+    found = judged(zone)
+    if found.tenant_state == "migrating_in":
+        assert "clean-up" in found.reason
+    mixed = judged({"MX": [*MICROSOFT_MX, "10 mx-in01.natrohost.com"]})
+    assert (mixed.segment, mixed.tenant_state) == (Segment.EXISTING, "migrating_in")
+    assert "clean-up" in mixed.reason
+
+
+def test_move_between_two_systems_is_under_way_only_with_a_date(judged: Any) -> None:
+    zone = {"MX": ["1 smtp.google.com", "10 contoso-com.mail.protection.outlook.com"]}
+    assert "ask which way" in judged(zone).reason
+    dated = judged(zone, seen(mx__mixed=APPEARED))
+    assert "Since 20 days" in dated.reason
+    assert "under way" in dated.reason
+
+
+def test_tenant_in_use_ranks_above_a_claim(judged: Any) -> None:
+    claim = judged({"MX": NATRO_MX, "TXT": [TENANT]})
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    used = judged({"MX": NATRO_MX, "TXT": [TENANT], **entra})
+    assert used.fit > claim.fit
+    assert "a Microsoft tenant is set up" in used.reason
+    assert "moving" not in claim.reason + used.reason
+    dated = judged({"MX": NATRO_MX, "TXT": [TENANT]}, seen(txt_ms=APPEARED))
+    assert "somebody there is moving" in dated.reason
+
+
+def test_claim_on_a_name_without_mail_is_not_called_first(judged: Any) -> None:
+    found = judged({"TXT": [TENANT]})
+    assert (found.tenant_state, found.priority) == ("tenant_without_mail", 5)
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    assert judged(entra).priority == 1
+
+
+def test_record_that_proves_the_tenant_earns_nothing_as_a_product(judged: Any) -> None:
+    entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+    assert "existing_microsoft_paid" not in codes(judged({"MX": NATRO_MX, **entra}))
+    assert "existing_microsoft_paid" in codes(judged({"MX": MICROSOFT_MX, **entra}))
