@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,21 +15,32 @@ MICROSOFT = "microsoft365"
 GOOGLE = "google_workspace"
 EXCHANGE = "onprem_exchange"
 WORKMAIL = "amazon_workmail"
+#: market of a name whose top-level domain is no country's
+GLOBAL = "global"
 
 #: feature → the records that prove it
 Features = Mapping[str, tuple[Evidence, ...]]
+#: (feature, log-odds)
+Weights = tuple[tuple[str, float], ...]
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """One suite with the log-odds that speak for it."""
+    """One suite with the log-odds that speak for it: total = prior + shift + the sum of weights."""
 
     suite: str
-    #: prior plus the weights of what is proved
+    #: log-odds by the way the MX looks
+    prior: float
+    #: what the market adds to the prior
+    shift: float
     total: float
     #: what the unanswered questions could still add
     silence: float
-    #: (feature, log-odds) of what is proved
-    weights: tuple[tuple[str, float], ...] = ()
+    #: the others given everything that silence could add
+    probability: float
+    #: of what is proved, and above zero
+    weights: Weights = ()
+    #: what each unanswered question could add; integrated out, so no part of `total`
+    silent: Weights = ()
 
 
 class Guess(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +55,12 @@ class Guess(msgspec.Struct, frozen=True, gc=False):
     #: True when an answer that is missing could turn the result over
     is_open: bool
     candidates: tuple[Candidate, ...]
+
+
+def market_of(domain: str) -> str:
+    """The country code a name is under, "global" for any other top-level domain."""
+    last = domain.rpartition(".")[2]
+    return last if len(last) == 2 else GLOBAL
 
 
 def guess(
@@ -61,22 +79,36 @@ def guess(
     question without an answer could have proved.
     """
     shift = 0.0 if mx_suite else model.markets.get(market, 0.0)
-    candidates = tuple(
-        _candidate(
+    named = {MICROSOFT, GOOGLE, *proved, *silent}
+    if mx_suite:
+        named.add(mx_suite)
+    sums = [
+        _summed(
             suite,
             model,
-            mx_class=mx_class,
-            mx_suite=mx_suite,
+            looks=mx_class if mx_suite is None else "suite" if suite == mx_suite else "other_suite",
             features=proved.get(suite, {}),
             silent=silent.get(suite, ()),
             shift=shift,
         )
-        for suite in sorted(
-            {MICROSOFT, GOOGLE, *proved, *silent, *([mx_suite] if mx_suite else [])}
+        for suite in sorted(named)
+    ]
+    chances = _chances([(each.total, each.silence) for each in sums])
+    candidates = tuple(
+        Candidate(
+            each.suite,
+            each.prior,
+            shift,
+            each.total,
+            each.silence,
+            chance,
+            each.weights,
+            each.silent,
         )
+        for each, chance in zip(sums, chances, strict=True)
     )
     best = max(candidates, key=lambda each: each.total)
-    chance = _share(best, candidates)
+    chance = best.probability
     if best.total > 0 and chance >= model.name_from:
         is_open = any(
             each.total + each.silence >= best.total for each in candidates if each is not best
@@ -87,47 +119,59 @@ def guess(
     return Guess(None, rest, chance, is_open=is_open, candidates=candidates)
 
 
-def _candidate(
+class _Sum(NamedTuple):
+    suite: str
+    prior: float
+    total: float
+    silence: float
+    weights: Weights
+    silent: Weights
+
+
+def _summed(
     suite: str,
     model: Identity,
     *,
-    mx_class: str,
-    mx_suite: str | None,
+    looks: str,
     features: Features,
     silent: Iterable[str],
     shift: float,
-) -> Candidate:
+) -> _Sum:
     table: Suite = model.suites.get(suite, model.default)
-    looks = mx_class if mx_suite is None else "suite" if suite == mx_suite else "other_suite"
+    prior = table.prior[looks]
     weights = tuple((name, table.weight(name, looks)) for name in sorted(features))
-    missing = {name for name in silent if name not in features}
-    return Candidate(
-        suite=suite,
-        total=table.prior[looks] + shift + sum(weight for _, weight in weights),
-        silence=sum(table.weight(name, looks) for name in missing),
-        weights=tuple(pair for pair in weights if pair[1] > 0),
+    missing = tuple(
+        (name, table.weight(name, looks)) for name in sorted(silent) if name not in features
+    )
+    return _Sum(
+        suite,
+        prior,
+        prior + shift + sum(weight for _, weight in weights),
+        sum(weight for _, weight in missing),
+        tuple(pair for pair in weights if pair[1] > 0),
+        missing,
     )
 
 
-def _share(best: Candidate, candidates: Iterable[Candidate]) -> float:
-    """Probability of `best`, the others given everything that silence could add."""
-    others = sum(math.exp(each.total + each.silence) for each in candidates if each is not best)
-    own = math.exp(best.total)
-    return own / (1.0 + own + others)
+def _chances(sums: Sequence[tuple[float, float]]) -> list[float]:
+    """Probability of each (total, silence), the others given everything that silence could add."""
+    worst = [math.exp(total + silence) for total, silence in sums]
+    rest = 1.0 + sum(worst)
+    own = [math.exp(total) for total, _ in sums]
+    return [each / (rest - most + each) for each, most in zip(own, worst, strict=True)]
 
 
-def without(model: Identity, outcome: Guess, feature: str) -> float:
+def without(outcome: Guess, feature: str) -> float:
     """Probability of the answer had its proved `feature` been absent (every word can be argued with)."""
-    changed = tuple(
-        msgspec.structs.replace(
-            each, total=each.total - sum(value for name, value in each.weights if name == feature)
-        )
-        if each.suite == outcome.suite
-        else each
-        for each in outcome.candidates
-    )
-    own = next(each for each in changed if each.suite == outcome.suite)
-    return _share(own, changed)
+    sums = []
+    place = 0
+    for number, each in enumerate(outcome.candidates):
+        total = each.total
+        if each.suite == outcome.suite:
+            place = number
+            total -= sum(value for name, value in each.weights if name == feature)
+        sums.append((total, each.silence))
+    return _chances(sums)[place]
 
 
 def word(probability: float | None, model: Identity) -> str:

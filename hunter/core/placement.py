@@ -152,6 +152,15 @@ def _is_nowhere(seen: Seen) -> bool:
     return len(missing) == len({host.host for host in hosts})
 
 
+def mx_looks(seen: Seen, operator: str, rules: Rules) -> tuple[str, str | None]:
+    """How the MX looks to the identity model, and the suite it belongs to, None when to none."""
+    mailboxes = seen.mail.mailboxes if seen.mail is not None else ()
+    row = rules.providers.get(mailboxes[0]) if mailboxes else None
+    return _mx_class(operator, rules), (
+        row.family if row is not None and row.kind is Kind.SUITE else None
+    )
+
+
 def _inferred(
     seen: Seen,
     operator: str,
@@ -161,17 +170,14 @@ def _inferred(
     rules: Rules,
 ) -> Placement:
     """Placement by the identity model."""
-    mailboxes = seen.mail.mailboxes if seen.mail is not None else ()
-    row = rules.providers.get(mailboxes[0]) if mailboxes else None
-    suite = row.family if row is not None and row.kind is Kind.SUITE else None
-    looks = _mx_class(operator, rules)
+    looks, suite = mx_looks(seen, operator, rules)
     outcome = identity.guess(
         rules.identity,
         mx_class=looks,
         mx_suite=suite,
         proved=seen.proved,
         silent=seen.silent,
-        market=seen.survey.domain.rpartition(".")[2],
+        market=identity.market_of(seen.survey.domain),
     )
     state = "forwarding" if looks == "forwarder" else "mail"
     if missing or outcome.is_open:

@@ -100,7 +100,7 @@ def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
         mine = next(each for each in outcome.candidates if each.suite == outcome.suite)
         if mine.weights:
             feature, _ = max(mine.weights, key=lambda pair: pair[1])
-            chance = identity.without(rules.identity, outcome, feature)
+            chance = identity.without(outcome, feature)
             found.append(
                 f"Without {_FEATURES[feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
             )

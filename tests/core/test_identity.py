@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hunter.core.facts import Identity
-from hunter.core.identity import Guess, guess, without, word
+from hunter.core.identity import Guess, guess, market_of, without, word
 from hunter.core.judgement import Evidence
 from hunter.knowledge.load import load_knowledge
 
@@ -83,9 +85,9 @@ def test_silence_that_could_turn_the_answer_leaves_it_open() -> None:
     assert not ask("hoster", {}, {"microsoft365": {"autodiscover"}}).is_open
 
 
-def test_taking_the_strongest_sign_away_lowers_the_number(model: Identity) -> None:
+def test_taking_the_strongest_sign_away_lowers_the_number() -> None:
     found = ask("gateway", {"microsoft365": {"autodiscover", "spf"}})
-    assert without(model, found, "autodiscover") < found.probability
+    assert without(found, "autodiscover") < found.probability
 
 
 @given(st.sampled_from(CLASSES), features, features)
@@ -116,3 +118,33 @@ def test_more_signs_of_a_suite_never_make_it_less_likely(
 )
 def test_numbers_have_words(model: Identity, probability: float | None, text: str) -> None:
     assert word(probability, model) == text
+
+
+@given(st.sampled_from(CLASSES), features, features)
+def test_the_terms_of_every_candidate_add_up_to_its_log_odds(
+    mx_class: str, proved: dict[str, set[str]], silenced: dict[str, set[str]]
+) -> None:
+    found = ask(mx_class, proved, silenced, market="at")
+    for each in found.candidates:
+        assert each.total == pytest.approx(
+            each.prior + each.shift + sum(weight for _, weight in each.weights)
+        )
+        assert each.silence == pytest.approx(sum(weight for _, weight in each.silent))
+        assert {name for name, _ in each.silent}.isdisjoint(proved.get(each.suite, set()))
+
+
+@given(st.sampled_from(CLASSES), features)
+def test_probabilities_of_the_suites_and_of_the_rest_add_up_to_one(
+    mx_class: str, proved: dict[str, set[str]]
+) -> None:
+    found = ask(mx_class, proved)
+    rest = 1 / (1 + sum(math.exp(each.total) for each in found.candidates))
+    assert sum(each.probability for each in found.candidates) + rest == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("domain", "market"),
+    [("firma.com.tr", "tr"), ("wien.at", "at"), ("contoso.com", "global"), ("localhost", "global")],
+)
+def test_the_market_is_the_country_code_of_the_name(domain: str, market: str) -> None:
+    assert market_of(domain) == market
