@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "serve": "run the API",
     "work": "run a worker",
     "migrate": "bring the database schema up to date, or back",
+    "spf": "check whether an address may send mail for a domain",
     "config": "show every setting with its value and meaning",
     "doctor": "check the name servers and say what to change",
 }

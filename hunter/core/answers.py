@@ -57,6 +57,7 @@ class RRType(StrEnum):
     NS = "NS"
     CNAME = "CNAME"
     SOA = "SOA"
+    PTR = "PTR"
     MX = "MX"
     TXT = "TXT"
     AAAA = "AAAA"

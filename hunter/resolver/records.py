@@ -11,6 +11,7 @@ A: Final = 1
 NS: Final = 2
 CNAME: Final = 5
 SOA: Final = 6
+PTR: Final = 12
 MX: Final = 15
 TXT: Final = 16
 AAAA: Final = 28
@@ -191,7 +192,7 @@ def read_record(code: int, data: bytes, at: int, end: int) -> str:  # one a type
     """
     if code == TXT:
         return _read_txt(data, at, end)
-    if code in (CNAME, NS):
+    if code in (CNAME, NS, PTR):
         return exact_name(data, at, end)
     if code == MX:
         return _read_mx(data, at, end)

@@ -71,6 +71,7 @@ _CODES: Final = (
     (RRType.DS, records.DS),
     (RRType.TLSA, records.TLSA),
     (RRType.CAA, records.CAA),
+    (RRType.PTR, records.PTR),
 )
 TEMPLATES: Final = {
     rrtype: Template(rrtype, number, code) for number, (rrtype, code) in enumerate(_CODES)

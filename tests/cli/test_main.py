@@ -75,8 +75,15 @@ async def test_wrong_use_is_told_on_stderr_with_code_2(
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
 async def test_every_command_reports_all_wrong_settings_at_once(hunter: Hunter, name: str) -> None:
-    needed = {"ingest": "x.csv", "scan": "a.test", "migrate": "up", "doctor": "dns", "jobs": "list"}
-    more = [needed[name]] if name in needed else []
+    needed = {
+        "ingest": ["x.csv"],
+        "scan": ["a.test"],
+        "migrate": ["up"],
+        "doctor": ["dns"],
+        "jobs": ["list"],
+        "spf": ["a.test", "192.0.2.1"],
+    }
+    more = needed.get(name, [])
 
     ended = await hunter(name, *more, HUNTER_PROT="1", HUNTER_DB_POOL_SIZE="many")
 

@@ -227,7 +227,7 @@ def _presented(rdata: Any, rrtype: RRType) -> str:
     match rrtype:
         case RRType.A | RRType.AAAA:
             return str(ipaddress.ip_address(rdata.address))
-        case RRType.NS | RRType.CNAME:
+        case RRType.NS | RRType.CNAME | RRType.PTR:
             return plain(rdata.target)
         case RRType.MX:
             return f"{rdata.preference} {plain(rdata.exchange)}"

@@ -542,6 +542,7 @@ def test_a_mutated_answer_never_raises_and_never_hangs(data: st.DataObject, rrty
         "A": "192.0.2.1",
         "NS": "ns1.example.com.",
         "CNAME": "b.example.com.",
+        "PTR": "mail.example.com.",
         "SOA": SOA.split(None, 4)[4],
         "MX": "10 mx.example.com.",
         "TXT": '"a" "b"',

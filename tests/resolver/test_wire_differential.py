@@ -99,6 +99,7 @@ def rdatas(code: int) -> st.SearchStrategy[dns.rdata.Rdata]:
         "AAAA": st.binary(min_size=16, max_size=16).map(lambda raw: packed(28, raw)),
         "NS": names.map(lambda name: named(2, b"", name)),
         "CNAME": names.map(lambda name: named(5, b"", name)),
+        "PTR": names.map(lambda name: named(12, b"", name)),
         "MX": st.tuples(uint16, names).map(lambda v: named(15, struct.pack("!H", v[0]), v[1])),
         "SRV": st.tuples(st.binary(min_size=6, max_size=6), names).map(
             lambda v: named(33, v[0], v[1])
