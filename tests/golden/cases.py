@@ -11,7 +11,8 @@ import msgspec
 import yaml
 
 from hunter.core.answers import Depth, Survey
-from hunter.core.judge import judge, next_history
+from hunter.core.history import next_history
+from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, History, Judgement, Segment
 from hunter.core.merge import merge
 from hunter.knowledge.load import load_knowledge
