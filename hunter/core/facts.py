@@ -18,7 +18,7 @@ FACTS = frozenset(
         # the answers themselves
         "domain_missing", "null_mx", "not_a_company", "unanswered", "mx_unanswered",
         # who receives the mail
-        "parked", "parked_name", "defensive", "consumer", "government", "public_body", "gateway", "regional",
+        "parked", "parked_name", "for_sale", "defensive", "consumer", "government", "public_body", "gateway", "regional",
         # where the mailboxes are: exactly one of these, or none while that is open
         "mail_microsoft", "mail_microsoft_probable", "mail_competitor_suite", "mail_hosting",
         "mail_hosted_exchange", "mail_exchange_onprem", "mail_self_hosted", "mail_mixed",
@@ -68,6 +68,7 @@ class Role(StrEnum):
     CONSUMER = "consumer"
     GOVERNMENT = "government"
     PARKED = "parked"
+    FOR_SALE = "for_sale"
     DEFENSIVE = "defensive"
     BROKEN = "broken"
 
@@ -249,5 +250,3 @@ class Rules(msgspec.Struct, frozen=True):
     migrating_days: int
     #: suffixes under which only public bodies register
     public_suffixes: SuffixIndex[str]
-    #: name servers of parking services
-    parking_ns: SuffixIndex[str]

@@ -171,4 +171,5 @@ def judge(
         scan_status=scan_status(case),
         rules_version=rules.version,
         fingerprint=fingerprint(survey),
+        reason_code=why.verdict.id,
     )

@@ -180,6 +180,8 @@ class Judgement(msgspec.Struct, frozen=True):
     rules_version: str
     #: hex digest over the merged values (never over TTL, order or unknowns)
     fingerprint: str
+    #: id of the row of the verdict table that named segment and reason; "" of a judgement older than the field
+    reason_code: str = ""
 
 
 class SignalDates(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hunter.core import identity, provider
 from hunter.core.answers import Depth, Outcome, RRType
 from hunter.core.case import Case, Placement
-from hunter.core.facts import Kind, Role, Rules
-from hunter.core.judgement import Evidence, ScanStatus
+from hunter.core.facts import Kind, Provider, Role, Rules
+from hunter.core.judgement import Evidence, ScanStatus, State
 from hunter.core.refusals import NEVER_COMPANIES
 from hunter.core.score import Fact
 from hunter.core.seen import MAX_MX, Seen, not_asked, proof
@@ -14,6 +14,7 @@ from hunter.core.seen import MAX_MX, Seen, not_asked, proof
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _MX, _TXT, _CNAME, _NS = RRType.MX, RRType.TXT, RRType.CNAME, RRType.NS
 _NXDOMAIN = Outcome.NXDOMAIN
+_PRESENT = State.PRESENT
 #: how a fact of placement follows from what an operator means to a seller
 PLACEMENT_FACTS = {
     Role.COMPETITOR: "mail_competitor_suite",
@@ -98,9 +99,9 @@ def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
         )
     if seen.mail is not None and seen.mail.is_null:
         return Placement("no_mail", "null_mx", base, confidence=fixed["null_mx"])
-    parked = _parking_servers(seen, rules) if operator is None else ()
-    if parked:
-        return Placement("parked", "parked_name", parked, confidence=fixed["parked"])
+    unused = _unused_name(seen, operator, base, rules)
+    if unused is not None:
+        return unused
     if operator is None:
         return Placement("no_mail_likely", "mail_none_likely", base, confidence=fixed["no_mx"])
     if operator == provider.BROKEN or _is_nowhere(seen):
@@ -114,9 +115,6 @@ def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
             "mail", "mail_mixed", base, what, provider.MIXED, confidence=fixed["mixed"]
         )
     row = rules.providers.get(operator)
-    if row is not None and row.kind is Kind.PARKING:
-        fact = "defensive" if row.role is Role.DEFENSIVE else "parked"
-        return Placement("parked", fact, base, confidence=fixed["parked"])
     if row is not None and row.kind is Kind.CONSUMER:
         return Placement("consumer", "consumer", base, confidence=fixed["consumer"])
     if row is not None and row.kind is Kind.GOVERNMENT:
@@ -126,14 +124,46 @@ def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
     return _inferred(seen, operator, base=base, missing=missing, rules=rules)
 
 
-def _parking_servers(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
-    """The NS records, when all of them are a parking service's."""
+def _unused_name(
+    seen: Seen, operator: str | None, base: tuple[Evidence, ...], rules: Rules
+) -> Placement | None:
+    """A name nobody works behind: for sale, kept to protect a brand, or parked.
+
+    Its MX says so, or its name servers do where nobody receives mail. An offer of sale (RFC 10023)
+    may stand at a name in use too, so it counts only beside one of them, or without any mail.
+    """
+    row = rules.providers.get(operator or "")
+    is_parked = row is not None and row.kind is Kind.PARKING
+    if operator is not None and not is_parked:
+        return None
+    servers, owner = _parking_servers(seen, rules)
+    offer = seen.signals.get("for_sale")
+    if offer is not None and offer.state is _PRESENT:
+        fact, evidence, what = "for_sale", offer.evidence, "its TXT record says so"
+    elif owner is not None and owner.role is Role.FOR_SALE:
+        fact, evidence, what = "for_sale", servers, f"by its name servers, at {owner.name}"
+    elif row is not None and is_parked:
+        fact = "defensive" if row.role is Role.DEFENSIVE else "parked"
+        evidence, what = base, row.name
+    elif owner is not None and owner.role is Role.DEFENSIVE:
+        if seen.proved:
+            return None  # somebody works there: a brand's real name has its DNS there as well
+        fact, evidence, what = "defensive", servers, owner.name
+    elif owner is not None:
+        fact, evidence, what = "parked_name", servers, owner.name
+    else:
+        return None
+    return Placement("parked", fact, evidence, what, confidence=rules.identity.fixed["parked"])
+
+
+def _parking_servers(seen: Seen, rules: Rules) -> tuple[tuple[Evidence, ...], Provider | None]:
+    """The NS records and their parking service, when all of them are at parking services."""
     answer = seen.survey.get(_NS)
-    if answer is None or not seen.ns:
-        return ()
-    if not all(rules.parking_ns.find(host) for host in seen.ns):
-        return ()
-    return tuple(proof(answer, host) for host in seen.ns)
+    owners = [rules.providers.get(rules.ns.find(host) or "") for host in seen.ns]
+    found = [owner for owner in owners if owner is not None and owner.kind is Kind.PARKING]
+    if answer is None or not found or len(found) < len(owners):
+        return (), None
+    return tuple(proof(answer, host) for host in seen.ns), found[0]
 
 
 def _is_nowhere(seen: Seen) -> bool:

@@ -14,7 +14,7 @@ ENFORCED = frozenset({"reject", "quarantine"})
 _FAULTY_DMARC = frozenset({"dmarc_like_record_ignored", "dmarc_dangling_cname"})
 _WEAK_ALL = frozenset({"", "?", "+"})
 #: placements of names behind which nobody sells mail: how they protect it is no talking point
-_NO_POSTURE = frozenset({"parked", "parked_name", "defensive", "consumer"})
+_NO_POSTURE = frozenset({"parked", "parked_name", "for_sale", "defensive", "consumer"})
 
 
 def spf_gap(spf: SpfView, txt: Answer | None) -> str:

@@ -537,7 +537,6 @@ class _Builder:
             "changes": FactTable(changes),
             "migrating_days": days,
             "public_suffixes": self._names(top, "public_suffixes"),
-            "parking_ns": self._names(top, "parking_ns"),
         }
 
     def _names(self, top: Mapping[str, Any], field: str) -> SuffixIndex[str]:

@@ -63,6 +63,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     #: A to F
     posture: str | None
     reason: str
+    #: id of the rule behind `reason`, such as null_mx, parked, for_sale, public_body
+    reason_code: str
     dmarc_policy: str
     mx: SignalView
     spf: SignalView
@@ -118,6 +120,7 @@ class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None
     confidence_word: str
     reason: str
+    reason_code: str
     lines: tuple[ScoreLine, ...]
     would_change: tuple[str, ...]
     scan_status: str
@@ -237,8 +240,8 @@ def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
 _COPIED = (
     "provider", "provider_name", "mx_operator", "mx_operator_name", "gateway", "tenant_state",
     "tenant_name", "mail_state", "local_provider", "segment", "priority", "score", "fit",
-    "urgency", "confidence", "confidence_word", "posture", "reason", "dmarc_policy",
-    "scan_status", "rules_version",
+    "urgency", "confidence", "confidence_word", "posture", "reason", "reason_code",
+    "dmarc_policy", "scan_status", "rules_version",
 )  # fmt: skip
 _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
     "tenant_state": "unknown",
@@ -246,6 +249,7 @@ _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
     "segment": "unknown",
     "confidence_word": "unknown",
     "reason": "Not scanned yet.",
+    "reason_code": "not_scanned",
     "dmarc_policy": "unknown",
     "scan_status": "pending",
     "mx": _signal(_NOT_SEEN, None),

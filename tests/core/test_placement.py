@@ -123,14 +123,6 @@ def test_public_body_is_left_out_by_its_name(judged: Any, domain: str) -> None:
     assert "government opt-out" in found.reason
 
 
-def test_parked_name_servers_park_a_name_without_mail(judged: Any) -> None:
-    servers = ["ns1.sedoparking.com", "ns2.sedoparking.com"]
-    found = judged({"NS": servers})
-    assert (found.mail_state, found.segment) == ("parked", Segment.SKIP)
-    assert judged({"NS": servers, "MX": NATRO_MX}).segment is Segment.MIGRATION
-    assert judged({"NS": [*servers, "ns1.example.net"]}).mail_state == "no_mail_likely"
-
-
 @pytest.mark.parametrize("host", ["park-mx.above.com", "mx0.hotmail.com"])
 def test_names_that_nobody_sells_to_earn_no_posture(judged: Any, host: str) -> None:
     assert judged({"MX": [f"10 {host}"]}).score == 0

@@ -97,7 +97,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("rules", "when: [], segment: cold", "when: [gateway], segment: cold", "verdicts: the last row must have no condition"),
         ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities (row 4): when: no such fact: tenant"),
         ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities (row 3): when: no such fact: claimed"),
-        ("rules", "parking_ns: sedo", "parking_ns: [x]\nothers: sedo", "rules.yaml: file: parking_ns: wants names"),
+        ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "rules.yaml: file: public_suffixes: wants names"),
         ("rules", "changes:\n- {when: [unanswered]", "changes:\n- {when: [silence]", "changes (row 1): when: no such fact"),
         ("rules", "relations:\n", "relations: 3\nothers:\n", "rules.yaml: file: relations"),
     ],
