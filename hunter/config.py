@@ -67,6 +67,12 @@ def _truth(text: str) -> bool:
     return text.lower() in {"true", "1", "yes"}
 
 
+def _printable(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or len(text) > 200:
+        raise ValueError("wants at most 200 printable ASCII characters")
+    return text
+
+
 def _url(*schemes: str) -> Callable[[str], Secret]:
     def parse(text: str) -> Secret:
         if text and urlsplit(text).scheme not in schemes:
@@ -210,6 +216,21 @@ class Config:
     dispatch_interval_s: float = _setting(
         0.5, "Time between two looks of the dispatcher.", _seconds(0.05, 60)
     )
+    outbound_ca_file: str = _setting(
+        "",
+        "PEM file of the certificate authorities to trust in connections out. Empty: the system's.",
+        str,
+    )
+    outbound_contact: str = _setting(
+        "",
+        "URL or mail address, sent along in requests out, for those who want to know who asks.",
+        _printable,
+    )
+    outbound_loopback: bool = _setting(
+        False,
+        "Allow connections out to this machine, and plain http. Refused in production.",
+        _truth,
+    )
 
     crash: str = _setting(
         "",
@@ -269,6 +290,8 @@ class Config:
             found.append("HUNTER_ADMIN_KEY: production wants at least 24 characters")
         if self.allow_test_names:
             found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
+        if self.outbound_loopback:
+            found.append("HUNTER_OUTBOUND_LOOPBACK: not in production")
         if self.crash:
             found.append("HUNTER_CRASH: not in production")
         if self.log_level == "debug":

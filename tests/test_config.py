@@ -81,11 +81,13 @@ def test_production_refuses_what_is_unsafe() -> None:
         HUNTER_DATABASE_URL="postgresql://h/d",
         HUNTER_REDIS_URL="redis://h",
         HUNTER_ALLOW_TEST_NAMES="true",
+        HUNTER_OUTBOUND_LOOPBACK="true",
         HUNTER_LOG_LEVEL="debug",
     )
     assert unsafe == [
         "HUNTER_ADMIN_KEY: production wants at least 24 characters",
         "HUNTER_ALLOW_TEST_NAMES: not in production",
+        "HUNTER_OUTBOUND_LOOPBACK: not in production",
         "HUNTER_LOG_LEVEL=debug: not in production; use info",
     ]
 
