@@ -16,7 +16,7 @@ from hunter.core.errors import InvalidInput, Unavailable
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.web.receipts import BatchView
-from hunter.web.views import LeadItem
+from hunter.web.views import LeadItem, TenantView
 
 T = TypeVar("T")
 #: seconds between two looks at a job
@@ -92,9 +92,15 @@ class Api:
         path = f"/scan/bulk/{quote(job_id, safe='')}/{action}"
         return await self._ask(JobProgress, "POST", path)
 
-    async def best_leads(self, count: int) -> list[LeadItem]:
-        """The leads to call first."""
-        page = await self._ask(Page[LeadItem], "GET", "/leads", params={"limit": count})
+    async def best_leads(self, count: int, **wanted: str) -> list[LeadItem]:
+        """The leads to call first, of those that the filters of `GET /leads` let through."""
+        params = {"limit": count, **wanted}
+        page = await self._ask(Page[LeadItem], "GET", "/leads", params=params)
+        return page.items
+
+    async def tenants(self, count: int) -> list[TenantView]:
+        """The Microsoft tenants with the leads to call first."""
+        page = await self._ask(Page[TenantView], "GET", "/tenants", params={"limit": count})
         return page.items
 
     async def _ask(self, kind: type[T], method: str, path: str, **how: Any) -> T:

@@ -1,86 +1,65 @@
-"""Leads as a salesperson reads them: best first, one plain sentence each."""
+"""Leads of a running API, those to call first on top: filtered by tenant and segment, or grouped by tenant."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Iterable, Sequence
-from typing import Any
+import argparse
+import asyncio
+from collections.abc import Mapping
+from typing import get_args
 
-from rich.table import Table
-from rich.text import Text
-
+from hunter.cli.api import Api
+from hunter.cli.ingest import print_leads
+from hunter.cli.main import Exit
 from hunter.cli.terminal import harmless
-from hunter.core.judgement import Judgement
+from hunter.config import Config
+from hunter.core.errors import InvalidInput
+from hunter.core.judgement import Segment
+from hunter.web.requests import TenantState
+from hunter.web.views import TenantView
 
-_COLOURS = {1: "bold green", 2: "green", 3: "cyan", 4: "blue"}
-
-
-def rank(judgement: Judgement) -> tuple[int, int, float]:
-    """Greater is better: priority, then score, then confidence, as the lists of the API sort."""
-    return -judgement.priority, judgement.score, judgement.confidence or 0.0
-
-
-class Ranking:
-    """Keeps the best `size` judgements of any number."""
-
-    def __init__(self, size: int) -> None:
-        self._size = max(size, 0)
-        self._heap: list[tuple[tuple[int, int, float], int, Judgement]] = []
-        self._numbers = itertools.count()
-        self.left_out = 0
-
-    def add(self, judgement: Judgement) -> None:
-        """Take one more; the worst goes when there are too many."""
-        # a number of its own makes equal ranks comparable; the earlier one stays
-        row = (rank(judgement), -next(self._numbers), judgement)
-        if len(self._heap) < self._size:
-            heapq.heappush(self._heap, row)
-            return
-        self.left_out += 1
-        if self._heap:
-            heapq.heappushpop(self._heap, row)
-
-    def best(self) -> list[Judgement]:
-        """The best first."""
-        return [judgement for _, _, judgement in sorted(self._heap, reverse=True)]
+_FILTERS = ("tenant_state", "tenant_name", "segment")
 
 
-def _rows(leads: Iterable[Judgement]) -> Iterable[tuple[str, ...]]:
-    for lead in leads:
-        mail = lead.provider_name or lead.mx_operator_name or "not known"
-        if lead.gateway and lead.mx_operator_name:
-            mail += f" (behind {lead.mx_operator_name})"
-        yield (
-            f"P{lead.priority}",
-            str(lead.score),
-            lead.domain,
-            mail,
-            lead.segment,
-            lead.confidence_word,
-            lead.reason,
-        )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which leads, how many, of which API."""
+    parser.add_argument(
+        "--tenant-state", choices=get_args(TenantState), help="where the Microsoft tenant stands"
+    )
+    parser.add_argument("--tenant-name", metavar="NAME", help="domains of one Microsoft tenant")
+    parser.add_argument("--segment", choices=[each.value for each in Segment])
+    parser.add_argument("--tenants", action="store_true", help="one line a tenant, not a lead")
+    parser.add_argument("--top", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument(
+        "--url", help="the API (default: HUNTER_HOST and HUNTER_PORT on this machine)"
+    )
 
 
-def lead_table(leads: Sequence[Judgement]) -> Table:
-    """One line a lead: priority, score, domain, who has the mail, segment, how sure, why."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, settings in _COLUMNS.items():
-        table.add_column(name, **settings)
-    for lead, row in zip(leads, _rows(leads), strict=True):
-        # as Text: a record in a reason may hold what rich takes for markup
-        table.add_row(
-            *(Text(harmless(cell)) for cell in row), style=_COLOURS.get(lead.priority, "dim")
-        )
-    return table
+def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Exit code 0 once the API has answered."""
+    config = Config.from_env(environ)
+    url = arguments.url or f"http://{config.host}:{config.port}"
+    wanted = {name: getattr(arguments, name) for name in _FILTERS}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    if arguments.tenants and wanted:
+        raise InvalidInput("--tenants goes with no filter; --tenant-name NAME lists one tenant")
+    asyncio.run(_show(url, str(config.admin_key), wanted, arguments))
+    return Exit.OK
 
 
-_COLUMNS: dict[str, dict[str, Any]] = {
-    "": {"no_wrap": True},
-    "score": {"justify": "right"},
-    "domain": {"overflow": "fold"},
-    "mail": {"overflow": "fold", "max_width": 40},
-    "segment": {},
-    "sure": {},
-    "why": {"overflow": "fold"},
-}
+async def _show(url: str, key: str, wanted: dict[str, str], arguments: argparse.Namespace) -> None:
+    async with Api(url, key) as api:
+        if arguments.tenants:
+            _print_tenants(await api.tenants(arguments.top))
+        else:
+            print_leads(await api.best_leads(arguments.top, **wanted))
+
+
+def _print_tenants(tenants: list[TenantView]) -> None:
+    if not tenants:
+        print("no tenant has a name yet: DKIM records give it, where they are set up")
+    for each in tenants:
+        best = each.best_lead
+        domains = "1 domain" if each.domains == 1 else f"{each.domains} domains"
+        print(f"\n{harmless(each.tenant_name)}  ({domains})")
+        print(f"   P{best.priority} {best.segment}, score {best.score}: {best.display_name}")
+        print(f"   {harmless(best.reason)}")

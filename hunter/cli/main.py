@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "demo": "see the product work without internet, on invented companies",
     "scan": "look at domains right now: no database, no Redis",
     "ingest": "send a company list to a running API and see the best leads",
+    "leads": "list leads of a running API by tenant or segment, or group them by tenant",
     "jobs": "list scan jobs of a running API, cancel one, or redrive what failed",
     "serve": "run the API",
     "work": "run a worker",

@@ -21,8 +21,8 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hunter.cli.leads import Ranking, lead_table
 from hunter.cli.main import Exit
+from hunter.cli.ranking import Ranking, lead_table
 from hunter.cli.terminal import harmless, harmless_json
 from hunter.config import Config, parse_server
 from hunter.core.answers import Depth

@@ -96,7 +96,7 @@ class LeadFilter(msgspec.Struct, frozen=True, kw_only=True):
     q: str | None = None
 
 
-_COLUMNS: Final[LiteralString] = """
+COLUMNS: Final[LiteralString] = """
     domain, display_name, company_name, source, notes, first_seen_at, last_seen_at,
     last_scanned_at, next_scan_at, scan_status, provider, mx_operator, gateway, local_provider,
     mail_state, tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence,
@@ -126,7 +126,7 @@ _FILTERS: Final[LiteralString] = """
       AND ($18::text IS NULL OR tenant_name = $18)
 """
 
-_GET: Final[LiteralString] = f"SELECT {_COLUMNS} FROM lead WHERE domain = $1"  # noqa: S608  # of constants
+_GET: Final[LiteralString] = f"SELECT {COLUMNS} FROM lead WHERE domain = $1"  # noqa: S608  # of constants
 
 
 async def get(conn: Connection, domain: str) -> Lead:
@@ -137,7 +137,7 @@ async def get(conn: Connection, domain: str) -> Lead:
     return lead_from_row(row)
 
 
-_GET_MANY: Final[LiteralString] = f"SELECT {_COLUMNS} FROM lead WHERE domain = ANY($1::text[])"  # noqa: S608  # of constants
+_GET_MANY: Final[LiteralString] = f"SELECT {COLUMNS} FROM lead WHERE domain = ANY($1::text[])"  # noqa: S608  # of constants
 
 
 async def get_many(conn: Connection, domains: list[str]) -> dict[str, Lead]:
@@ -147,27 +147,27 @@ async def get_many(conn: Connection, domains: list[str]) -> dict[str, Lead]:
 
 
 _SEARCH_BY_CALL: Final[LiteralString] = f"""
-    SELECT {_COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {_FILTERS}
       AND ($20::integer IS NULL OR (call_rank, domain) > ($20, $21::text))
     ORDER BY call_rank, domain LIMIT $19
 """
 _SEARCH_BY_SCORE: Final[LiteralString] = f"""
-    SELECT {_COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {_FILTERS}
       AND ($20::integer IS NULL OR (coalesce(score, -1), domain) < ($20, $21::text))
     ORDER BY coalesce(score, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_CONFIDENCE: Final[LiteralString] = f"""
-    SELECT {_COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {_FILTERS}
       AND ($20::real IS NULL OR (coalesce(confidence, -1), domain) < ($20, $21::text))
     ORDER BY coalesce(confidence, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_DOMAIN: Final[LiteralString] = f"""
-    SELECT {_COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {_FILTERS}
       AND ($20::text IS NULL OR domain > $20) AND ($21::text IS NULL OR true)
     ORDER BY domain LIMIT $19
 """
 _SEARCH_BY_SCANNED: Final[LiteralString] = f"""
-    SELECT {_COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {_FILTERS}
       AND ($20::text IS NULL
            OR (coalesce(last_scanned_at, '-infinity'::timestamptz), domain)
               < ($20::text::timestamptz, $21::text))

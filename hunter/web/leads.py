@@ -12,13 +12,16 @@ from hunter.core import provider
 from hunter.core.domain import parse_domain
 from hunter.core.errors import InvalidInput
 from hunter.core.facts import Rules
-from hunter.store import leads
+from hunter.store import leads, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
 from hunter.web.keys import DB, OPERATORS
-from hunter.web.requests import LeadsQuery
+from hunter.web.requests import LeadsQuery, PageQuery
 from hunter.web.schema import read_query, render
-from hunter.web.views import lead_item, lead_view, score_breakdown
+from hunter.web.views import lead_item, lead_view, score_breakdown, tenant_view
+
+#: domains of the same tenant that a lead shows; `GET /leads?tenant_name=` pages through all of them
+_SHOWN_SIBLINGS = 50
 
 
 async def index(request: web.Request) -> web.Response:
@@ -29,6 +32,14 @@ async def index(request: web.Request) -> web.Response:
     async with request.app[DB].acquire() as conn:
         page = await leads.search(conn, query.wanted(), query.sort, query.cursor, query.limit)
     return render(Page([lead_item(each) for each in page.items], page.next_cursor))
+
+
+async def by_tenant(request: web.Request) -> web.Response:
+    """GET /tenants"""
+    query = read_query(request, PageQuery)
+    async with request.app[DB].acquire() as conn:
+        page = await tenants.list_tenants(conn, query.cursor, query.limit)
+    return render(Page([tenant_view(each) for each in page.items], page.next_cursor))
 
 
 def known_operators(rules: Rules) -> frozenset[str]:
@@ -50,7 +61,12 @@ def _require_known(name: str, value: str | None, known: frozenset[str]) -> None:
 
 async def show(request: web.Request) -> web.Response:
     """GET /leads/{domain}"""
-    return _conditional(request, render(lead_view(await _lead(request))))
+    lead = await _lead(request)
+    if lead.tenant_name is None:
+        return _conditional(request, render(lead_view(lead)))
+    async with request.app[DB].acquire(reserved=True) as conn:
+        others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
+    return _conditional(request, render(lead_view(lead, others)))
 
 
 async def breakdown(request: web.Request) -> web.Response:

@@ -28,7 +28,7 @@ from hunter.web.requests import (
     ScanRequest,
 )
 from hunter.web.schema import read_query
-from hunter.web.views import LeadItem, LeadView, ResultView, ScoreBreakdown
+from hunter.web.views import LeadItem, LeadView, ResultView, ScoreBreakdown, TenantView
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +88,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/scan/bulk/{job_id}/redrive", scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 
     _route("GET", "/leads", leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
+    _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView),
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from hunter.core.judgement import (
 )
 from hunter.store.leads import Lead
 from hunter.store.results import Result
+from hunter.store.tenants import Sibling, Tenant
 
 
 class SignalView(msgspec.Struct, frozen=True):
@@ -94,6 +96,18 @@ class LeadView(LeadItem, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     #: what would change this judgement
     would_change: tuple[str, ...]
+    #: other domains of the same Microsoft tenant, the first 50 in call order
+    siblings: tuple[Sibling, ...]
+
+
+class TenantView(msgspec.Struct, frozen=True, kw_only=True):
+    """A Microsoft tenant: one customer, however many domains."""
+
+    #: the part before .onmicrosoft.com
+    tenant_name: str
+    #: how many domains lead to it; `GET /leads?tenant_name=` lists them
+    domains: int
+    best_lead: LeadItem
 
 
 class ResultView(Verdict, frozen=True, kw_only=True):
@@ -136,14 +150,24 @@ def lead_item(lead: Lead) -> LeadItem:
     return LeadItem(**_lead_facts(lead))
 
 
-def lead_view(lead: Lead) -> LeadView:
-    """A lead with its evidence."""
+def tenant_view(tenant: Tenant) -> TenantView:
+    """A tenant as it stands in a list."""
+    return TenantView(
+        tenant_name=tenant.tenant_name,
+        domains=tenant.domains,
+        best_lead=lead_item(tenant.best_lead),
+    )
+
+
+def lead_view(lead: Lead, siblings: Sequence[Sibling] = ()) -> LeadView:
+    """A lead with its evidence, and the other domains of its tenant."""
     found = lead.judgement
     return LeadView(
         **_lead_facts(lead),
         **_behind(found, lead.last_scanned_at),
         notes=lead.notes,
         would_change=found.would_change if found else (),
+        siblings=tuple(siblings),
     )
 
 

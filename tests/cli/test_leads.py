@@ -1,46 +1,50 @@
-"""The ranking keeps the best of any number, in the order of a call list."""
+"""`hunter leads`: leads of a running API as a salesperson asks for them."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
-from hunter.cli.leads import Ranking, rank
-from hunter.core.judgement import Judgement
+import pytest
+
+from hunter.cli.main import Exit
+from hunter.config import Config
+from hunter.local.servers import free_port
+from hunter.store.database import Database
+from hunter.web.app import run_api
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Hunter
 
 
-def _judgement(priority: int, score: int, confidence: float | None = 1.0) -> Judgement:
-    found: Any = SimpleNamespace(priority=priority, score=score, confidence=confidence)
-    return cast("Judgement", found)
+@pytest.fixture
+async def url(config: Config) -> AsyncIterator[str]:
+    """An API of the test's own."""
+    stop, port = asyncio.Event(), free_port()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_api(dataclasses.replace(config, port=port), stop=stop))
+        yield f"http://127.0.0.1:{port}"
+        stop.set()
 
 
-judgements = st.builds(
-    _judgement, st.integers(1, 6), st.integers(0, 100), st.none() | st.floats(0, 1)
-)
-
-
-@given(st.lists(judgements), st.integers(1, 10))
-def test_the_best_are_kept_in_order_and_the_rest_is_counted(
-    found: list[Judgement], size: int
+async def test_leads_are_filtered_by_tenant_and_grouped_by_it(
+    hunter: Hunter, url: str, db: Database
 ) -> None:
-    ranking = Ranking(size)
-    for each in found:
-        ranking.add(each)
+    async with db.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO lead (domain, display_name, search, tenant_state, tenant_name, segment) "
+            "VALUES ('a.com', 'a.com', '', 'm365_mail', 'group', 'existing'), "
+            "('b.com', 'b.com', '', 'no_microsoft', NULL, 'migration')"
+        )
 
-    assert [rank(j) for j in ranking.best()] == sorted(map(rank, found), reverse=True)[:size]
-    assert ranking.left_out == max(0, len(found) - size)
+    filtered = await hunter("leads", "--tenant-state", "m365_mail", "--url", url)
+    grouped = await hunter("leads", "--tenants", "--url", url)
+    both = await hunter("leads", "--tenants", "--tenant-name", "x", "--url", url)
 
-
-def test_priority_counts_before_score_and_score_before_confidence() -> None:
-    order = [
-        _judgement(1, 10, 0.5),
-        _judgement(2, 90),
-        _judgement(2, 80, 0.9),
-        _judgement(2, 80, None),
-    ]
-    ranking = Ranking(10)
-    for each in reversed(order):
-        ranking.add(each)
-
-    assert ranking.best() == order
+    assert "a.com" in filtered.out
+    assert "b.com" not in filtered.out
+    assert "group  (1 domain)" in grouped.out
+    assert (filtered.code, grouped.code, both.code) == (Exit.OK, Exit.OK, Exit.USAGE)
+    assert "--tenant-name NAME lists one tenant" in both.err

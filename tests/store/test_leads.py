@@ -13,7 +13,7 @@ import pytest
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
 from hunter.core.errors import InvalidInput, NotFound, Unavailable
 from hunter.core.judgement import History, Judgement, SignalDates
-from hunter.store import ingests, judged, leads
+from hunter.store import ingests, judged, leads, tenants
 from hunter.store.database import BadData, Connection, Database, savepoint
 from hunter.store.identifiers import uuid7
 from hunter.store.ingests import Company
@@ -367,3 +367,14 @@ async def test_an_unknown_batch_is_not_found(db: Database) -> None:
     async with db.acquire() as conn:
         with pytest.raises(NotFound):
             await ingests.get_batch(conn, uuid7())
+
+
+async def test_a_page_of_tenants_walks_indexes_and_sorts_nothing(db: Database) -> None:
+    async with db.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        rows = await conn.fetch(f"EXPLAIN {tenants.LIST}", 51, None, None)
+
+    plan = "\n".join(row[0] for row in rows)
+    assert "lead_tenant_call" in plan
+    assert "lead_tenant " in plan
+    assert "Sort" not in plan

@@ -246,3 +246,74 @@ async def test_a_changed_lead_has_another_tag(
 
     answer = await client.get(f"{LEADS}/acme.com", headers={"If-None-Match": tag})
     assert answer.status == 200
+
+
+STATES = (
+    "m365_mail",
+    "m365_mail_probable",
+    "tenant_without_mail",
+    "migrating_in",
+    "migrating_out",
+    "no_microsoft",
+    "unknown",
+)
+
+
+async def test_each_of_the_seven_tenant_states_is_a_filter(
+    client: Client, add_lead: AddLead
+) -> None:
+    for state in STATES:
+        await add_lead(f"{state.replace('_', '-')}.com", tenant_state=state)
+
+    for state in STATES:
+        assert await _domains(client, f"tenant_state={state}") == [f"{state.replace('_', '-')}.com"]
+    refused = await client.get(f"{LEADS}?tenant_state=migrating")
+    assert refused.status == 422
+
+
+async def test_leads_of_one_tenant_are_one_account(client: Client, add_lead: AddLead) -> None:
+    await add_lead("small.com", tenant_name="group", priority=4, score=30, fit=10)
+    await add_lead("big.com", tenant_name="group", priority=1, score=80, fit=60)
+    await add_lead("other.com", tenant_name="other", priority=2)
+    await add_lead("none.com", tenant_name=None, priority=1)
+
+    first = await (await client.get("/api/v1/tenants?limit=1")).json()
+    second = await (
+        await client.get(f"/api/v1/tenants?limit=1&cursor={first['next_cursor']}")
+    ).json()
+
+    assert [
+        (each["tenant_name"], each["domains"], each["best_lead"]["domain"])
+        for each in first["items"] + second["items"]
+    ] == [("group", 2, "big.com"), ("other", 1, "other.com")]
+    assert second["next_cursor"] is None
+    assert await _domains(client, "tenant_name=group") == ["big.com", "small.com"]
+
+
+async def test_a_lead_lists_the_other_domains_of_its_tenant(
+    client: Client, add_lead: AddLead
+) -> None:
+    await add_lead("big.com", "Big A.Ş.", tenant_name="group", priority=1)
+    await add_lead("small.com", tenant_name="group", priority=4, score=30, fit=10)
+    await add_lead("none.com", tenant_name=None)
+
+    small = await (await client.get(f"{LEADS}/small.com")).json()
+    alone = await (await client.get(f"{LEADS}/none.com")).json()
+
+    assert small["siblings"] == [
+        {"domain": "big.com", "company_name": "Big A.Ş.", "segment": "migration", "priority": 1, "score": 70}
+    ]  # fmt: skip
+    assert alone["siblings"] == []
+
+
+async def test_a_cursor_of_another_list_is_no_page_of_tenants(
+    client: Client, add_lead: AddLead
+) -> None:
+    await add_lead("a.com")
+    await add_lead("b.com")
+    page = await (await client.get(f"{LEADS}?limit=1")).json()
+
+    answer = await client.get(f"/api/v1/tenants?cursor={page['next_cursor']}")
+
+    assert answer.status == 422
+    assert "cursor" in await answer.text()

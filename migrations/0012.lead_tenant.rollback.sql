@@ -1,0 +1,2 @@
+DROP INDEX lead_tenant_call;
+DROP INDEX lead_tenant;
