@@ -166,6 +166,12 @@ class Config:
     data_dir: Path = _setting(  # noqa: RUF009  # same call as its neighbours
         _DATA_DIR, "Folder of the embedded servers' data and logs.", Path
     )
+    rules_dir: str = _setting(
+        "",
+        "Folder with data files of your own (rules.yaml, events.yaml, …), each in place of the shipped "
+        "one of its name. Empty: the shipped ones.",
+        str,
+    )
     log_level: str = _setting(
         "info",
         "debug, info, warning, error or critical. debug only in development.",

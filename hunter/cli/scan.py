@@ -30,7 +30,7 @@ from hunter.core.domain import parse_domain
 from hunter.core.errors import InvalidDomain, InvalidInput
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Judgement, ScanStatus
-from hunter.knowledge.load import Knowledge, load_knowledge
+from hunter.knowledge.load import Knowledge, load_own
 from hunter.pipeline.companies import Company, open_companies
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
@@ -164,7 +164,7 @@ class Intake:
 
 
 async def _scan(arguments: argparse.Namespace, config: Config) -> int:
-    knowledge = load_knowledge()
+    knowledge = load_own(config.rules_dir)
     intake = Intake(config)
     outcomes: Counter[str] = Counter()
     printer = _JsonLines(array=arguments.array) if arguments.json else _Table(arguments.top)

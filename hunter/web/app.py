@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hunter.config import Config
 from hunter.core.suffixes import suffix_list
-from hunter.knowledge.load import load_knowledge
+from hunter.knowledge.load import load_own
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
@@ -41,7 +41,7 @@ def create_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[METRICS] = metrics
     app[HEALTH] = _health(app, config)
-    app[OPERATORS] = known_operators(load_knowledge().rules)
+    app[OPERATORS] = known_operators(load_own(config.rules_dir).rules)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)
     app.cleanup_ctx.extend([_database, _queue, _vital_signs])

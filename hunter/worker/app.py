@@ -11,7 +11,7 @@ import structlog
 from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.core.suffixes import suffix_list
-from hunter.knowledge.load import load_knowledge
+from hunter.knowledge.load import load_own
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
@@ -53,7 +53,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             db,
             hints,
             engine,
-            load_knowledge(),
+            load_own(config.rules_dir),
             metrics,
             worker_id=uuid7(),
             lease_s=config.lease_s,

@@ -56,11 +56,7 @@ def test_the_import_line_is_the_one_the_linter_holds() -> None:
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     layers = settings["importlinter:contract:layers"]["layers"].split("\n")
-    line = " → ".join(
-        f"({layer})" if "|" in layer else layer
-        for layer in layers
-        if layer
-    )
+    line = " → ".join(f"({layer})" if "|" in layer else layer for layer in layers if layer)
 
     assert line in PAGE.read_text(encoding="utf-8")
 

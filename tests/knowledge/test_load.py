@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from hunter.core.answers import Depth
 from hunter.core.errors import Misconfigured
 from hunter.core.tables import TokenIndex
-from hunter.knowledge.load import FILES, Knowledge, build_knowledge, load_knowledge
+from hunter.knowledge.load import (
+    Knowledge,
+    build_knowledge,
+    load_knowledge,
+    load_own,
+    shipped_texts,
+)
+from hunter.knowledge.problems import BadKnowledge
 
 Edit = Callable[[str, str, str], Knowledge]
 
 
 @pytest.fixture(scope="module")
 def texts() -> dict[str, str]:
-    folder = resources.files("hunter.knowledge") / "data"
-    return {name: (folder / f"{name}.yaml").read_text(encoding="utf-8") for name in FILES}
+    return shipped_texts()
 
 
 @pytest.fixture
@@ -54,55 +61,61 @@ def test_event_rows_are_by_the_product_they_end() -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("rules", "version: '2026", "version: [", "rules.yaml: not YAML"),
-        ("events", "version: '2026.11'\nevents:", "- a\n#", "events.yaml: wants named sections"),
-        ("events", "version: '2026.11'", "version: 2026", "events.yaml: version: wants"),
-        ("events", "events:\n", "events: 3\nothers:\n", "events.yaml: section events: wants a list"),
-        ("events", "kind: end", "kind: over", "events.yaml: events row 1 (exchange_2016_2019_end): kind"),
-        ("events", "{id: exchange", "{when: 1, id: exchange", "unknown field `when`"),
-        ("events", "applies_to: onprem_exchange", "applies_to: nobody", "events.yaml: exchange_2016_2019_end: applies_to"),
-        ("events", "- {id: exchange_2016_2019_end,", "- {", "events row 1: row"),
-        ("providers", "- id: fastmail\n", "- id: tuta\n", "(tuta): id: used twice"),
+        ("rules", "version: '2026", "version: [", "file: YAML: not YAML"),
+        ("events", "version: '2026.11'\nevents:", "- a\n#", "file: YAML: wants named sections"),
+        ("events", "version: '2026.11'", "version: 2026", "file: version: wants a text"),
+        ("events", "events:\n", "events: 3\nothers:\n", "file: events: wants a list"),
+        ("events", "kind: end", "kind: over", "events row 1 (exchange_2016_2019_end): kind: Invalid enum value 'over'; write one of end, change"),
+        ("events", "{id: exchange", "{when: 1, id: exchange", "events row 1 (exchange_2016_2019_end): when: no such field"),
+        ("events", "applies_to: onprem_exchange", "applies_to: nobody", "(exchange_2016_2019_end): applies_to: no such row: nobody"),
+        ("events", "- {id: exchange_2016_2019_end,", "- {", "events row 1: id: is missing"),
+        ("providers", "- id: fastmail\n", "- id: tuta\n", "(tuta): id: tuta is used twice"),
         ("providers", "kind: suite", "kind: cloud", "(microsoft365): kind"),
-        ("providers", "family: microsoft365", "family: ms", "microsoft365_gcc_high: family: no provider ms"),
-        ("providers", "mx: messagingengine.com", "mx: MessagingEngine.com", "fastmail: mx"),
+        ("providers", "family: microsoft365", "family: ms", "(microsoft365_gcc_high): family: no provider ms"),
+        ("providers", "mx: messagingengine.com", "mx: MessagingEngine.com", "(fastmail): mx: MessagingEngine.com"),
         ("providers", "mx: messagingengine.com", "mx: messagingengine.com.", "without the last dot"),
-        ("providers", "mx: messagingengine.com", "mx: mx.microsoft", "fastmail: mx: mx.microsoft stands in row microsoft365"),
-        ("providers", "mx_regex: '^inbound", "mx_regex: '^(inbound", "amazon_workmail: mx_regex: not a regular expression"),
-        ("providers", "txt: 't-verify='", "txt: 'T-verify='", "tuta: txt"),
-        ("products", "'/00d[a-z0-9]{12,15}=/", "'/(00d)=/", "salesforce: txt: groups must be"),
-        ("selectors", "operator: microsoft365", "operator: ms", "selectors.yaml: selector1: operator"),
-        ("selectors", "tier: 0", "tier: 5", "selectors.yaml: selectors row 1 (selector1): tier"),
-        ("signals", "ask: [CNAME msoid]", "ask: [A msoid]", "msoid: ask: A msoid"),
-        ("signals", "ask: [CNAME msoid]", "ask: [TXT msoid]", "msoid: ask: TXT has txt"),
-        ("signals", "targets: sipfed.online.lync.com\n", "notes: x\n", "teams_federation: targets: either"),
-        ("identity", "  amazon_workmail:", "  workmail:", "identity.yaml: workmail: suites: no such provider"),
-        ("identity", "prior: {suite: 4.0, ", "prior: {", "microsoft365: prior: without suite"),
-        ("identity", "autodiscover: {default: 3.6}", "autodiscover: {own: 3.6}", "amazon_workmail: weights.autodiscover: without default"),
+        ("providers", "mx: messagingengine.com", "mx: mx.microsoft", "(fastmail): mx: mx.microsoft stands in row microsoft365"),
+        ("providers", "mx_regex: '^inbound", "mx_regex: '^(inbound", "(amazon_workmail): mx_regex: not a regular expression"),
+        ("providers", "txt: 't-verify='", "txt: 'T-verify='", "(tuta): txt: T-verify="),
+        ("products", "'/00d[a-z0-9]{12,15}=/", "'/(00d)=/", "(salesforce): txt: expressions are joined into one; write groups as (?:…)"),
+        ("selectors", "operator: microsoft365", "operator: ms", "(selector1): operator: no such row: ms"),
+        ("selectors", "tier: 0", "tier: 5", "selectors row 1 (selector1): tier: Invalid enum value 5; write one of 0, 1, 2"),
+        ("signals", "ask: [CNAME msoid]", "ask: [A msoid]", "(msoid): ask.0: A msoid"),
+        ("signals", "ask: [CNAME msoid]", "ask: [TXT msoid]", "(msoid): ask: the question cannot show that; TXT has txt"),
+        ("signals", "targets: sipfed.online.lync.com\n", "notes: x\n", "(teams_federation): targets: either"),
+        ("identity", "  amazon_workmail:", "  workmail:", "suites.workmail: no such provider: workmail; did you mean amazon_workmail?"),
+        ("identity", "prior: {suite: 4.0, ", "prior: {", "suites.microsoft365.prior: without suite"),
+        ("identity", "autodiscover: {default: 3.6}", "autodiscover: {own: 3.6}", "suites.amazon_workmail.weights.autodiscover: without default"),
         ("identity", "autodiscover: {default: 3.6}", "autodiscover: {default: -1}", "must not be negative"),
         ("identity", "  default:\n    prior", "  zoho_mail:\n    prior", "suites: without default"),
         ("identity", "mixed: 0.7, ", "", "fixed: without mixed"),
-        ("identity", "name_from: 0.5", "name_from: x", "identity.yaml: file: name_from"),
-        ("rules", "fit: 60", "fit: 70", "rules.yaml: file: axes: wants fit and urgency"),
-        ("rules", "fit: 60", "fitness: 60", "rules.yaml: file: axes"),
-        ("rules", "migrating_days: 90", "migrating_days: soon", "migrating_days: wants a number of days"),
-        ("rules", "group: placement, points: 34", "group: place, points: 34", "rules (mail_exchange_onprem): group: no group place"),
-        ("rules", "when: [mail_hosting], sentence", "when: [], sentence", "rules (mail_hosting): when: wants at least one"),
-        ("rules", "when: [mail_hosting], sentence", "when: [hosting], sentence", "rules (mail_hosting): when: no such fact: hosting"),
-        ("rules", "half_life: 30, when: [tenant", "half_life: 0, when: [tenant", "rules (tenant_appeared): half_life"),
-        ("rules", "Mail is basic hosting mail at {provider}", "Mail is at {hoster}", "rules (mail_hosting): sentence: nothing fills {hoster}"),
-        ("rules", "Mail is basic hosting mail at {provider}", "Mail is at {provider", "rules (mail_hosting): sentence"),
-        ("rules", "{what_mail_mixed}", "{what_nothing}", "verdicts (migrating_in_mixed): sentence: nothing fills"),
-        ("rules", "when: [null_mx], segment", "when: [nullmx], segment", "verdicts (null_mx): when: no such fact"),
+        ("identity", "name_from: 0.5", "name_from: x", "file: name_from: Expected `float`, got `str`; write a number"),
+        ("rules", "fit: 60", "fit: 70", "file: axes: wants fit and urgency"),
+        ("rules", "migrating_days: 90", "migrating_days: 0", "migrating_days: no time at all"),
+        ("rules", "migrating_days: 90", "", "migrating_days: is missing"),
+        ("rules", "public_suffixes: gov", "public_suffix: gov", "file: public_suffix: no such section; did you mean public_suffixes?"),
+        ("rules", "version: '2026", "version: '1'\nversion: '2026", "file: version: stands here twice"),
+        ("rules", "- {id: products, cap: 16, pick: sum}", "- 3", "groups row 3: row: Expected `object`, got `int`; write fields"),
+        ("events", "date: 2025-10-14", "date: 2025-13-14", "file: YAML: a value is none"),
+        ("rules", "fit: 60", "fitness: 60", "file: axes: Invalid enum value 'fitness'; write"),
+        ("rules", "migrating_days: 90", "migrating_days: soon", "migrating_days: Expected `int`, got `str`; write a whole number"),
+        ("rules", "group: placement, points: 34", "group: place, points: 34", "rules row 1 (mail_exchange_onprem): group: no group place; did you mean placement?"),
+        ("rules", "when: [mail_hosting], sentence", "when: [], sentence", "(mail_hosting): when: wants at least one"),
+        ("rules", "when: [mail_hosting], sentence", "when: [hosting], sentence", "rules row 4 (mail_hosting): when.0: no such fact: hosting; did you mean mail_hosting?"),
+        ("rules", "half_life: 30, when: [tenant", "half_life: 0, when: [tenant", "(tenant_appeared): half_life: does not go"),
+        ("rules", "Mail is basic hosting mail at {provider}", "Mail is at {hoster}", "(mail_hosting): sentence: nothing fills {hoster}"),
+        ("rules", "Mail is basic hosting mail at {provider}", "Mail is at {provider", "(mail_hosting): sentence: unmatched"),
+        ("rules", "{what_mail_mixed}", "{what_nothing}", "(migrating_in_mixed): sentence: nothing fills {what_nothing}"),
+        ("rules", "when: [null_mx], segment", "when: [nullmx], segment", "verdicts row 3 (null_mx): when.0: no such fact: nullmx; did you mean null_mx?"),
         ("rules", "when: [], segment: cold", "when: [gateway], segment: cold", "verdicts: the last row must have no condition"),
-        ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities (row 4): when: no such fact: tenant"),
-        ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities (row 3): when: no such fact: claimed"),
-        ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "rules.yaml: file: public_suffixes: wants names"),
-        ("rules", "changes:\n- {when: [unanswered]", "changes:\n- {when: [silence]", "changes (row 1): when: no such fact"),
-        ("rules", "relations:\n", "relations: 3\nothers:\n", "rules.yaml: file: relations"),
+        ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities row 4: any_of.0: no such fact: tenant"),
+        ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities row 3: all_of.0: no such fact: claimed"),
+        ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "file: public_suffixes: Expected `str`"),
+        ("rules", "changes:\n- {when: [unanswered]", "changes:\n- {when: [silence]", "changes row 1: when.0: no such fact"),
+        ("rules", "relations:\n", "relations: 3\nothers:\n", "file: relations: Expected `object`"),
     ],
 )  # fmt: skip
-def test_mistake_is_told_with_file_row_and_field(
+def test_mistake_is_told_with_file_line_row_field_and_fix(
     edited: Edit, name: str, old: str, *, new: str, told: str
 ) -> None:
     with pytest.raises(Misconfigured) as error:
@@ -110,8 +123,91 @@ def test_mistake_is_told_with_file_row_and_field(
     assert told in str(error.value)
 
 
+def _lines(texts: dict[str, str], name: str, text: str) -> list[int]:
+    return [n for n, line in enumerate(texts[name].splitlines(), 1) if text in line]
+
+
+def test_every_problem_of_every_file_is_told_at_once(texts: dict[str, str]) -> None:
+    broken = texts | {
+        "rules": texts["rules"].replace("cap: 34", "cap: many").replace("cap: 16", "kap: 16"),
+        "events": texts["events"].replace("kind: end", "kind: over"),
+    }
+    with pytest.raises(BadKnowledge) as error:
+        build_knowledge(broken)
+    told = [(p.file, p.line, p.field) for p in error.value.problems]
+    ends = _lines(texts, "events", "kind: end")
+    wrong_caps = _lines(texts, "rules", "cap: 16")
+    assert told == [
+        *(("events.yaml", line, "kind") for line in ends),
+        ("rules.yaml", *_lines(texts, "rules", "cap: 34"), "cap"),
+        *(("rules.yaml", line, field) for line in wrong_caps for field in ("cap", "kap")),
+    ]
+    assert str(error.value).splitlines() == [str(each) for each in error.value.problems]
+
+
+def test_file_that_cannot_be_read_brings_no_problems_of_other_files(texts: dict[str, str]) -> None:
+    with pytest.raises(BadKnowledge) as error:
+        build_knowledge(texts | {"rules": "- a list"})
+    assert [each.file for each in error.value.problems] == ["rules.yaml"]
+
+
+def test_own_file_replaces_the_shipped_one_of_its_name(tmp_path: Path) -> None:
+    text = (
+        shipped_texts()["rules"]
+        .replace("version: '2026", "version: 'ours")
+        .replace("cap: 34", "cap: 20")
+    )
+    (tmp_path / "rules.yaml").write_text(text)
+    (tmp_path / ".rules.yaml.swp").write_text("an editor's")
+    own = load_own(str(tmp_path))
+
+    assert own.own == {"rules"}
+    assert own.version.startswith("ours")
+    assert own.rules.groups["placement"].cap == 20
+    assert own.rules.providers == load_own("").rules.providers
+
+
+def test_version_follows_what_files_say_and_not_how_they_look(texts: dict[str, str]) -> None:
+    shipped = build_knowledge(texts)
+    remark = build_knowledge(texts | {"rules": "# ours\n" + texts["rules"]})
+    weaker = build_knowledge(texts | {"rules": texts["rules"].replace("cap: 34", "cap: 33")})
+    later = build_knowledge(texts | {"events": texts["events"].replace("2027-03-31", "2027-03-30")})
+
+    assert remark.version == shipped.version
+    policy, _, facts = shipped.version.partition("+")
+    assert weaker.version.endswith(facts)
+    assert later.version.startswith(policy)
+    assert len({shipped.version, weaker.version, later.version}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rule.yaml", b"x", "rule.yaml:1: file: name: replaces no data file; did you mean rules.yaml?"),
+        ("rules.yaml", b"\xff", "file: name: not UTF-8; save it as UTF-8"),
+    ],
+)  # fmt: skip
+def test_own_file_that_replaces_nothing_is_told(
+    tmp_path: Path, name: str, content: bytes, *, told: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadKnowledge, match=re.escape(told)):
+        load_own(str(tmp_path))
+
+
+def test_own_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadKnowledge, match="HUNTER_RULES_DIR wants a folder"):
+        load_own(str(tmp_path / "nowhere"))
+
+
+def test_own_file_that_is_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").mkdir()
+    with pytest.raises(BadKnowledge, match="let Hunter read it"):
+        load_own(str(tmp_path))
+
+
 def test_row_without_name_servers_patterns_matches_nothing(edited: Edit) -> None:
-    knowledge = edited("products", "  ns_regex: ", "  shapes: ")
+    knowledge = edited("products", "  ns_regex: ", "  country: ")
     assert knowledge.rules.product_ns_pattern.search("ns-1.awsdns-01.org") is None
 
 
