@@ -25,11 +25,13 @@ from hunter.cli.main import Exit
 from hunter.cli.ranking import Ranking, lead_table
 from hunter.cli.terminal import harmless, harmless_json
 from hunter.config import Config, parse_server
+from hunter.core.advice import Language, advise_all
 from hunter.core.answers import Depth
 from hunter.core.domain import parse_domain
 from hunter.core.errors import InvalidDomain, InvalidInput
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Judgement, ScanStatus
+from hunter.knowledge.findings import load_findings
 from hunter.knowledge.load import Knowledge, load_own
 from hunter.pipeline.companies import Company, open_companies
 from hunter.resolver.engine import Engine
@@ -85,6 +87,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="one JSON object a line, as answers come"
     )
     parser.add_argument("--array", action="store_true", help="with --json: one JSON array")
+    parser.add_argument(
+        "--lang",
+        type=Language,
+        choices=list(Language),
+        default=Language.EN,
+        metavar="en|tr",
+        help="language of the findings (default: en)",
+    )
     parser.add_argument(
         "--top",
         type=_above_zero,
@@ -167,7 +177,11 @@ async def _scan(arguments: argparse.Namespace, config: Config) -> int:
     knowledge = load_own(config.rules_dir)
     intake = Intake(config)
     outcomes: Counter[str] = Counter()
-    printer = _JsonLines(array=arguments.array) if arguments.json else _Table(arguments.top)
+    printer = (
+        _JsonLines(array=arguments.array, language=arguments.lang)
+        if arguments.json
+        else _Table(arguments.top, arguments.lang)
+    )
     with closing(_open(arguments.file)) as file, _progress() as progress:
         bar = progress.add_task("scanning", total=None)
         targets = intake.targets(arguments.names, file if arguments.file else None)
@@ -249,13 +263,14 @@ async def _look(engine: Engine, target: Target, depth: Depth, knowledge: Knowled
 class _JsonLines:
     """Each result as one line with the names the API uses, in the order of the answers."""
 
-    def __init__(self, *, array: bool) -> None:
+    def __init__(self, *, array: bool, language: Language) -> None:
         self._array = array
+        self._language = language
         self._count = 0
 
     def add(self, result: Result) -> None:
         found = result.judgement
-        view = msgspec.to_builtins(result_view(result)) | {
+        view = msgspec.to_builtins(result_view(result, self._language)) | {
             "lines": found.lines if found else (),
             "would_change": found.would_change if found else (),
         }
@@ -271,10 +286,11 @@ class _JsonLines:
 
 
 class _Table:
-    """The best leads and nothing else, however long the file is."""
+    """The best leads and nothing else, however long the file is; of one domain, its findings too."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, language: Language) -> None:
         self._ranking = Ranking(size)
+        self._language = language
 
     def add(self, result: Result) -> None:
         if result.judgement:
@@ -293,6 +309,10 @@ class _Table:
         console.print(lead_table(rows))
         if self._ranking.left_out:
             console.print(f"{self._ranking.left_out} more; --top N shows them, --json all of them")
+        elif len(rows) == 1:
+            for told in advise_all(rows[0].findings, load_findings(), self._language):
+                line = f"{told.severity}: {told.title}. {told.message} {told.fix} ({told.source})"
+                console.print(harmless(line), markup=False)
 
 
 def _summary(outcomes: Counter[str], intake: Intake) -> None:

@@ -13,7 +13,6 @@ from hunter.core.dmarc_walk import DmarcPosture
 from hunter.core.judgement import Finding
 from hunter.core.tags import first_of_each, parse_tags
 
-_SOURCE = "draft-brand-indicators-for-message-identification section 4.2"
 _VERSION = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)")
 _HTTPS = re.compile(r"(?ai:https)://[^\s/]+/\S+")
 _ENFORCED: Final = frozenset({Policy.QUARANTINE, Policy.REJECT})
@@ -45,7 +44,7 @@ def select_bimi(txt_records: Sequence[str]) -> Bimi | None:
     if not found:
         return None
     if len(found) > 1:
-        fault = _fault(f"There are {len(found)} BIMI records, so none counts. Keep one.")
+        fault = Finding.of("bimi_multiple_records", count=len(found))
         return Bimi(valid=False, findings=(fault,))
     return parse_bimi(found[0])
 
@@ -53,18 +52,18 @@ def select_bimi(txt_records: Sequence[str]) -> Bimi | None:
 def parse_bimi(text: str) -> Bimi:
     """Parse one TXT record. Total."""
     if not is_bimi(text):
-        return Bimi(valid=False, findings=(_fault("The record must begin with v=BIMI1;"),))
+        return Bimi(valid=False, findings=(Finding.of("bimi_not_a_record"),))
     tags, _ = parse_tags(text)
     values, again = first_of_each(tags)
     logo, certificate = values.get("l", ""), values.get("a", "")
-    faults = [_fault(f"{name}= is there more than once. Keep one.") for name in again]
+    faults = [Finding.of("bimi_duplicate_tag", tag=name) for name in again]
     for name, uri in (("l", logo), ("a", certificate)):
         if uri and not _HTTPS.fullmatch(uri):
-            faults.append(_fault(f"{name}= must be an https address."))
+            faults.append(Finding.of("bimi_invalid_uri", tag=name))
     if "l" not in values:
-        faults.append(_fault("l= is missing. Give the address of the logo, or l=; to decline."))
+        faults.append(Finding.of("bimi_missing_logo"))
     elif certificate and not logo:
-        faults.append(_fault("a= is given without a logo in l=."))
+        faults.append(Finding.of("bimi_certificate_without_logo"))
     return Bimi(
         valid=not faults,
         logo=logo,
@@ -81,7 +80,3 @@ def dmarc_permits_bimi(posture: DmarcPosture) -> bool:
     if record is None or posture.policy not in _ENFORCED or record.testing:
         return False
     return record.sp is not Policy.NONE
-
-
-def _fault(message: str) -> Finding:
-    return Finding("bimi_invalid_record", "error", message, _SOURCE)

@@ -68,18 +68,12 @@ def parse_caa(records: Sequence[str]) -> CaaSet:
     for text in records:
         match = _RECORD.fullmatch(text.strip())
         if match is None or int(match[1]) > 255:
-            message = f"The CAA record {text[:80]!r} cannot be read. Correct it."
-            findings.append(Finding("caa_unreadable", "error", message, "RFC 8659 section 4.1"))
+            findings.append(Finding.of("caa_unreadable", record=text))
             continue
         record = _record(int(match[1]), match[2].lower(), match[3] or match[4] or "")
         parsed.append(record)
         if record.critical and record.tag not in _KNOWN:
-            message = (
-                f"The critical property {record.tag} is unknown, so nobody may issue. Remove it."
-            )
-            findings.append(
-                Finding("caa_unknown_critical", "error", message, "RFC 8659 section 4.1")
-            )
+            findings.append(Finding.of("caa_unknown_critical", tag=record.tag))
     return CaaSet(tuple(parsed), tuple(findings))
 
 

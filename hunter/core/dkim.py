@@ -101,15 +101,17 @@ def parse_dkim_key(text: str) -> DkimKey:
     version = values.get("v")
     fault = panel_fault(text) if "p=" in text else None
     if fault is not None:
-        return DkimKey(KeyState.NOT_DKIM, findings=(_found(fault),))
+        is_quoted = fault == "quoted_record"
+        mangled = Finding.of("dkim_quoted_record" if is_quoted else "dkim_escaped_semicolon")
+        return DkimKey(KeyState.NOT_DKIM, findings=(mangled,))
     if ("p" not in values and version is None) or version not in (None, "DKIM1"):
         return DkimKey(KeyState.NOT_DKIM)
-    faults = [_found("duplicate_tag", tag=name) for name in again]
-    faults += [_found("not_a_tag", tag=part) for part in broken]
+    faults = [Finding.of("dkim_duplicate_tag", tag=name) for name in again]
+    faults += [Finding.of("dkim_not_a_tag", tag=part) for part in broken]
     if version is not None and tags[0].name != "v":
-        faults.append(_found("version_not_first"))
+        faults.append(Finding.of("dkim_version_not_first"))
     if "p" not in values:
-        faults.append(_found("missing_p"))
+        faults.append(Finding.of("dkim_missing_p"))
     return _key(values, faults)
 
 
@@ -118,7 +120,9 @@ def select_dkim_key(txt_records: Sequence[str]) -> DkimKey:
     keys = [parse_dkim_key(text) for text in txt_records]
     meant = [key for key in keys if key.state is not KeyState.NOT_DKIM]
     if len(meant) > 1:
-        return DkimKey(KeyState.AMBIGUOUS, findings=(_found("several_keys", count=len(meant)),))
+        return DkimKey(
+            KeyState.AMBIGUOUS, findings=(Finding.of("dkim_several_keys", count=len(meant)),)
+        )
     if meant:
         return meant[0]
     return keys[0] if keys else DkimKey(KeyState.NOT_DKIM)
@@ -141,14 +145,14 @@ def read_selector(
     target = answer.chain[-1] if answer.chain else ""
     if answer.outcome is Outcome.FOUND:
         if wildcard is not None and set(wildcard.records) == set(answer.records):
-            return Selector(SelectorState.NOT_FOUND, findings=(_found("wildcard"),))
+            return Selector(SelectorState.NOT_FOUND, findings=(Finding.of("dkim_wildcard"),))
         key = select_dkim_key(answer.records)
         return Selector(SelectorState(key.state.value), target, key, key.findings)
     if target.endswith("." + domain) and target.count("._domainkey."):
-        note = _found("cname_missing_trailing_dot", target=target)
+        note = Finding.of("dkim_cname_missing_trailing_dot", target=target)
         return Selector(SelectorState.NOT_FOUND, target, findings=(note,))
     if target:
-        return Selector(SelectorState.PREPARED, target, findings=(_found("prepared"),))
+        return Selector(SelectorState.PREPARED, target, findings=(Finding.of("dkim_prepared"),))
     if parent is not None and parent.outcome in (Outcome.NODATA, Outcome.FOUND):
         return Selector(SelectorState.UNKNOWN_SELECTORS)
     return Selector(SelectorState.NOT_FOUND)
@@ -165,10 +169,10 @@ def _key(values: dict[str, str], faults: list[Finding]) -> DkimKey:
     elif hashes and "sha256" not in hashes and state is KeyState.VALID:
         # RFC 8301 section 3.1: nothing but sha256 may be used
         state = KeyState.UNUSABLE
-        found = (*found, _found("weak_hash"))
-    notes = [_found("testing")] if "y" in flags else []
+        found = (*found, Finding.of("dkim_weak_hash"))
+    notes = [Finding.of("dkim_testing")] if "y" in flags else []
     if not {"*", "email"} & set(services):
-        notes.append(_found("not_for_email", service=":".join(services)))
+        notes.append(Finding.of("dkim_not_for_email", service=":".join(services)))
     return DkimKey(
         state=state,
         key=kind,
@@ -192,23 +196,27 @@ def _material(kind: str, encoded: str | None) -> tuple[KeyState, int | None, tup
         return KeyState.INVALID, None, ()
     packed = _FWS.sub("", encoded)
     if not packed:
-        return KeyState.REVOKED, None, (_found("revoked"),)
+        return KeyState.REVOKED, None, (Finding.of("dkim_revoked"),)
     if kind not in ("rsa", "ed25519"):
-        return KeyState.UNUSABLE, None, (_found("unknown_key_type", kind=kind),)
+        return KeyState.UNUSABLE, None, (Finding.of("dkim_unknown_key_type", kind=kind),)
     try:
         raw = binascii.a2b_base64(packed.encode(), strict_mode=True)
     except (binascii.Error, ValueError):
-        return KeyState.INVALID, None, (_found("bad_base64"),)
+        return KeyState.INVALID, None, (Finding.of("dkim_bad_base64"),)
     if kind == "ed25519":
         if len(raw) != _ED25519_BYTES:
-            return KeyState.INVALID, None, (_found("bad_key"),)
+            return KeyState.INVALID, None, (Finding.of("dkim_bad_key"),)
         return KeyState.VALID, 256, ()
     bits = rsa_bits(raw)
     if bits is None:
-        return KeyState.INVALID, None, (_found("bad_key"),)
+        return KeyState.INVALID, None, (Finding.of("dkim_bad_key"),)
     if bits < _MIN_BITS:
-        return KeyState.INVALID, bits, (_found("short_key", bits=bits),)
-    return KeyState.VALID, bits, (_found("weak_key", bits=bits),) if bits < _GOOD_BITS else ()
+        return KeyState.INVALID, bits, (Finding.of("dkim_short_key", bits=bits),)
+    return (
+        KeyState.VALID,
+        bits,
+        (Finding.of("dkim_weak_key", bits=bits),) if bits < _GOOD_BITS else (),
+    )
 
 
 def rsa_bits(der: bytes) -> int | None:
@@ -255,101 +263,3 @@ def _unwrap(data: bytes, tag: int) -> tuple[bytes, bytes] | None:
         length, start = int.from_bytes(data[2 : 2 + count], "big"), 2 + count
     end = start + length
     return (data[start:end], data[end:]) if end <= len(data) else None
-
-
-#: code without its prefix → severity, sentence, source
-_MESSAGES: Final[dict[str, tuple[str, str, str]]] = {
-    "quoted_record": (
-        "error",
-        "The record holds quotation marks typed into the DNS panel. Remove them.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "escaped_semicolon": (
-        "error",
-        "The record holds \\; as zone files write it. Type plain semicolons.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "duplicate_tag": (
-        "error",
-        "{tag}= is there more than once. Keep one.",
-        "RFC 6376 section 3.2",
-    ),
-    "not_a_tag": ("error", "{tag!r} is not a tag. Remove it.", "RFC 6376 section 3.2"),
-    "version_not_first": (
-        "error",
-        "v=DKIM1 must come first when it is there. Move it.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "missing_p": ("error", "p= is missing. Add the public key.", "RFC 6376 section 3.6.1"),
-    "several_keys": (
-        "error",
-        "There are {count} keys at one selector and verifiers may take any. Keep one.",
-        "RFC 6376 section 3.6.2.2",
-    ),
-    "revoked": (
-        "info",
-        "The key was revoked (empty p=); signatures with this selector fail.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "unknown_key_type": (
-        "warning",
-        "Verifiers do not know the key type {kind!r}. Use rsa or ed25519.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "bad_base64": (
-        "error",
-        "The key is not valid base64. Copy it again, without breaks.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "bad_key": (
-        "error",
-        "The key is damaged or cut short, often by a panel's limit of 255 characters. Copy it again in several strings.",
-        "RFC 6376 section 3.6.2.2",
-    ),
-    "short_key": (
-        "error",
-        "The key has {bits} bits; verifiers refuse less than 1024. Use 2048.",
-        "RFC 8301 section 3.2",
-    ),
-    "weak_key": (
-        "warning",
-        "The key has {bits} bits. Use 2048.",
-        "RFC 8301 section 3.2",
-    ),
-    "weak_hash": (
-        "error",
-        "h= does not allow sha256, the only hash verifiers accept. Remove h=.",
-        "RFC 8301 section 3.1",
-    ),
-    "testing": (
-        "warning",
-        "t=y says that signing is being tested; verifiers treat the mail as unsigned. Remove it when done.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "not_for_email": (
-        "info",
-        "The key is for {service}, not for e-mail.",
-        "RFC 6376 section 3.6.1",
-    ),
-    "wildcard": (
-        "info",
-        "Every name below the domain gives the same answer, so this selector proves nothing.",
-        "RFC 4592 section 2.2",
-    ),
-    "cname_missing_trailing_dot": (
-        "error",
-        "The CNAME points to {target}: the domain was appended. End the target with a dot.",
-        "RFC 1035 section 5.1",
-    ),
-    "prepared": (
-        "warning",
-        "The CNAME is there but its target is empty: DKIM was prepared and never switched on.",
-        "RFC 6376 section 3.6.2.1",
-    ),
-}
-
-
-def _found(code: str, **holes: object) -> Finding:
-    severity, sentence, source = _MESSAGES[code]
-    message = sentence.format(**holes) if holes else sentence
-    return Finding(f"dkim_{code}", severity, message, source)

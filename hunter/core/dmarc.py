@@ -28,7 +28,6 @@ _RUN = re.compile(r"[^,;!\s]++")
 _SCHEME = re.compile(r"mailto:", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[^@]++")
 _BEYOND_HOST = re.compile(r"[/?#]")
-_SOURCE = "RFC 9989 section 4.7"
 #: longer records are parsed each time, so that what is kept stays small
 _LONG_TEXT: Final = 450
 _KNOWN: Final = frozenset({"v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "fo", "rua", "ruf"})
@@ -42,6 +41,14 @@ _RFC7489_VALUES: Final = {
     "pct": re.compile(r"100|[0-9]{1,2}", re.ASCII),
 }
 _MAX_INTERVAL = 2**32 - 1
+#: tag → code of what is wrong with it
+_INVALID_POLICY: Final = {
+    "p": "dmarc_invalid_p",
+    "sp": "dmarc_invalid_sp",
+    "np": "dmarc_invalid_np",
+}
+_INVALID_URI: Final = {"rua": "dmarc_invalid_rua", "ruf": "dmarc_invalid_ruf"}
+_OBSOLETE_SIZE: Final = {"rua": "dmarc_rua_size_obsolete", "ruf": "dmarc_ruf_size_obsolete"}
 
 
 class Policy(StrEnum):
@@ -176,8 +183,11 @@ def _why_not(text: str) -> tuple[Finding, ...]:
     if not looks_like_dmarc(text):
         return ()
     fault = panel_fault(text)
-    found = [] if fault is None else [_found(fault)]
-    return (*found, _found("like_record_ignored"))
+    ignored = Finding.of("dmarc_like_record_ignored")
+    if fault is None:
+        return (ignored,)
+    is_quoted = fault == "quoted_record"
+    return (Finding.of("dmarc_quoted_record" if is_quoted else "dmarc_escaped_semicolon"), ignored)
 
 
 class _Reading:
@@ -218,20 +228,24 @@ class _Reading:
 
     def _note_tags(self) -> None:
         if _SECOND.search(self._text, 1):
-            self._found.append(_found("glued_records"))
+            self._found.append(Finding.of("dmarc_glued_records"))
         for name in self._again:
-            self._found.append(_found("duplicate_tag", tag=name))
+            self._found.append(Finding.of("dmarc_duplicate_tag", tag=without_mailboxes(name)))
         for part in self._broken:
-            self._found.append(_found("not_a_tag", tag=part))
+            self._found.append(Finding.of("dmarc_not_a_tag", tag=without_mailboxes(part)))
         for tag in self._tags:
-            if tag.name in _REMOVED:
-                self._found.append(_found(f"removed_tag_{tag.name}"))
+            if tag.name == "pct":
+                self._found.append(Finding.of("dmarc_removed_tag_pct"))
+            elif tag.name in _REMOVED:
+                self._found.append(Finding.of("dmarc_removed_tag", tag=tag.name))
             elif tag.name not in _KNOWN:
-                self._found.append(_found("unknown_tag", tag=tag.written))
+                self._found.append(
+                    Finding.of("dmarc_unknown_tag", tag=without_mailboxes(tag.written))
+                )
             elif tag.written != tag.name:
-                self._found.append(_found("upper_case_tag", tag=tag.written))
+                self._found.append(Finding.of("dmarc_upper_case_tag", tag=tag.written))
         if "p" not in self._values:
-            self._found.append(_found("missing_p"))
+            self._found.append(Finding.of("dmarc_missing_p"))
 
     def _policy(self, name: str) -> Policy | None:
         value = self._values.get(name)
@@ -240,14 +254,18 @@ class _Reading:
         try:
             return Policy(value.lower())
         except ValueError:
-            self._found.append(_found(f"invalid_{name}", value=value))
+            self._found.append(Finding.of(_INVALID_POLICY[name], value=without_mailboxes(value)))
             return None
 
     def _one_of(self, name: str, allowed: str, default: str) -> str:
         value = self._values.get(name, default).lower()
         if len(value) == 1 and value in allowed:
             return value
-        self._found.append(_found("invalid_value", tag=name, value=value, default=default))
+        self._found.append(
+            Finding.of(
+                "dmarc_invalid_value", tag=name, value=without_mailboxes(value), default=default
+            )
+        )
         return default
 
     def _uris(self, name: str) -> tuple[ReportUri, ...]:
@@ -259,10 +277,10 @@ class _Reading:
         bare = _SIZE_LIKE.sub("", text)
         match = _URI.fullmatch(bare)
         if bare != text and match is not None:
-            self._found.append(_found(f"{name}_size_obsolete"))
+            self._found.append(Finding.of(_OBSOLETE_SIZE[name]))
         domain = "" if match is None else _uri_domain(match[1].lower(), match[2])
         if match is None or (match[1].lower() == "mailto" and not domain):
-            self._found.append(_found(f"invalid_{name}"))
+            self._found.append(Finding.of(_INVALID_URI[name]))
             return ReportUri(match[1].lower() if match else "", "", valid=False)
         return ReportUri(match[1].lower(), domain, valid=True)
 
@@ -307,46 +325,3 @@ def _uri_domain(scheme: str, rest: str) -> str:
     # RFC 3986 section 3.2: what names the host ends at the path, the query or the fragment
     authority = _BEYOND_HOST.split(rest.removeprefix("//"), maxsplit=1)[0]
     return authority.rpartition("@")[2].partition(":")[0].lower()
-
-
-#: code without its prefix → severity and sentence
-_MESSAGES: Final[dict[str, tuple[str, str]]] = {
-    "like_record_ignored": (
-        "error",
-        "A record looks like DMARC but receivers ignore it. It must begin with v=DMARC1; and nothing before.",
-    ),
-    "quoted_record": (
-        "error",
-        "The record holds quotation marks typed into the DNS panel. Remove them.",
-    ),
-    "escaped_semicolon": (
-        "error",
-        "The record holds \\; as zone files write it. Type plain semicolons.",
-    ),
-    "glued_records": ("error", "Two records run into one. Keep one of them."),
-    "duplicate_tag": ("error", "{tag}= is there more than once; readers differ. Keep one."),
-    "not_a_tag": ("warning", "{tag!r} is not a tag. Remove it."),
-    "removed_tag_pct": (
-        "warning",
-        "pct= is no longer part of DMARC (RFC 9989): new receivers apply the policy to all mail. Use t=y to test.",
-    ),
-    "removed_tag_rf": ("info", "rf= is no longer part of DMARC (RFC 9989). Remove it."),
-    "removed_tag_ri": ("info", "ri= is no longer part of DMARC (RFC 9989). Remove it."),
-    "unknown_tag": ("info", "{tag}= is not a DMARC tag and is ignored. Check the spelling."),
-    "upper_case_tag": ("info", "Write {tag}= in lower case; some readers do not know it."),
-    "missing_p": ("error", "p= is missing. Add p=none, p=quarantine or p=reject."),
-    "invalid_p": ("error", "p={value} is not a policy. Write none, quarantine or reject."),
-    "invalid_sp": ("error", "sp={value} is not a policy. Write none, quarantine or reject."),
-    "invalid_np": ("error", "np={value} is not a policy. Write none, quarantine or reject."),
-    "invalid_value": ("warning", "{tag}={value} is not allowed; {default} is used."),
-    "invalid_rua": ("warning", "A report address in rua= cannot be read. Write mailto:name@host."),
-    "invalid_ruf": ("warning", "A report address in ruf= cannot be read. Write mailto:name@host."),
-    "rua_size_obsolete": ("info", "Size limits in rua= are obsolete (RFC 9989). Remove them."),
-    "ruf_size_obsolete": ("info", "Size limits in ruf= are obsolete (RFC 9989). Remove them."),
-}
-
-
-def _found(code: str, **holes: str) -> Finding:
-    severity, sentence = _MESSAGES[code]
-    message = sentence.format(**holes) if holes else sentence
-    return Finding(f"dmarc_{code}", severity, without_mailboxes(message), _SOURCE)

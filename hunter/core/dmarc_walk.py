@@ -18,8 +18,6 @@ Lookup = Callable[[str, RRType], Answer | None]
 
 #: labels a walk starts from after the name itself
 _MAX_LABELS: Final = 7
-_WALK = "RFC 9989 section 4.10"
-_REPORTS = "RFC 9990 section 4"
 #: questions that show whether a name exists at all
 _EXISTENCE: Final = (RRType.MX, RRType.TXT, RRType.NS, RRType.A)
 
@@ -116,8 +114,8 @@ class _Walk:
                 self.failed = True
             return None
         if answer.outcome.is_absent and answer.chain:
-            self._note(
-                "dangling_cname", f"{question} points to {answer.chain[-1]}, which is empty."
+            self.findings.append(
+                Finding.of("dmarc_dangling_cname", question=question, target=answer.chain[-1])
             )
         return self._choose(question, answer)
 
@@ -128,19 +126,11 @@ class _Walk:
             if looks_like_dmarc(text) and not is_dmarc(text):
                 self.findings.extend(parse_dmarc(text).findings)
         if found and len(found) < len(answer.records):
-            self._note(
-                "foreign_txt", f"{question} holds other TXT records beside DMARC. Remove them."
-            )
+            self.findings.append(Finding.of("dmarc_foreign_txt", question=question))
         if len(found) > 1:
-            self._note(
-                "multiple_records",
-                f"{question} has {len(found)} DMARC records and receivers ignore them all. Keep one.",
-                severity="error",
-            )
+            several = Finding.of("dmarc_multiple_records", question=question, count=len(found))
+            self.findings.append(several)
         return parse_dmarc(found[0]) if len(found) == 1 else None
-
-    def _note(self, code: str, message: str, *, severity: str = "warning") -> None:
-        self.findings.append(Finding(f"dmarc_{code}", severity, message, _WALK))
 
     def _org_domain(self) -> str:
         """The collected record with the fewest labels; without any, the name as registered."""
@@ -213,18 +203,11 @@ class _Walk:
     def _note_apex(self) -> None:
         apex = self._lookup(self._domain, RRType.TXT)
         if apex is not None and any(is_dmarc(text) for text in apex.records):
-            self._note(
-                "at_apex",
-                f"A DMARC record stands at {self._domain}, where nobody looks. Move it to _dmarc.{self._domain}.",
-                severity="error",
-            )
+            self.findings.append(Finding.of("dmarc_at_apex", domain=self._domain))
 
     def _note_test_mode(self, record: Dmarc) -> None:
         if record.testing:
-            self._note(
-                "test_mode",
-                "t=y: receivers apply one step less than the policy says. Remove it when reports look right.",
-            )
+            self.findings.append(Finding.of("dmarc_test_mode"))
 
     def _note_reports(self, holder: str, org: str, record: Dmarc) -> None:
         """External report addresses need the consent of their host (RFC 9990 section 4)."""
@@ -237,12 +220,8 @@ class _Walk:
             if answer is None or not answer.outcome.is_known:
                 continue
             if not any(is_dmarc(text) for text in answer.records):
-                message = (
-                    f"Reports to {target} are not sent: {question} does not allow them. "
-                    "Ask its owner for the record, or use an address of your own."
-                )
                 self.findings.append(
-                    Finding("dmarc_rua_not_authorised", "warning", message, _REPORTS)
+                    Finding.of("dmarc_rua_not_authorised", target=target, question=question)
                 )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+#: most characters of a record that a finding quotes: a whole name fits, and the survey has the rest
+MAX_QUOTED: Final = 255
 
 
 class State(StrEnum):
@@ -86,17 +90,36 @@ class ScoreLine(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...]
 
 
-class Finding(msgspec.Struct, frozen=True, gc=False):
-    """Something a parser noticed about a record."""
+class Finding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Something a parser noticed about a record: a code, and what its words speak of.
+
+    Severity, words and fix are in findings.yaml, in every language Hunter speaks.
+    """
 
     #: stable id, such as "spf_too_many_lookups"
     code: str
-    #: info, warning or error
-    severity: str
-    #: plain words, with how to put it right
-    message: str
-    #: where it is written, such as "RFC 7208 section 4.6.4"
-    source: str = ""
+    #: (name, value) of what fills the holes in the words
+    params: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, code: str, **params: object) -> Finding:
+        """A finding whose values, which strangers wrote, are cut and hold nothing unprintable."""
+        return cls(code, tuple((name, _shown(str(value))) for name, value in params.items()))
+
+    def get(self, name: str) -> str:
+        """The value of a parameter, "" without it."""
+        return next((value for each, value in self.params if each == name), "")
+
+
+def _shown(value: str) -> str:
+    """Text of a record as a sentence can quote it; what does not print stands as an escape."""
+    if len(value) > MAX_QUOTED:
+        value = value[: MAX_QUOTED - 1] + "…"
+    if value.isprintable():
+        return value
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in value
+    )
 
 
 class Segment(StrEnum):

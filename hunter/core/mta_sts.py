@@ -10,7 +10,6 @@ import msgspec
 
 from hunter.core.judgement import Finding
 
-_SOURCE = "RFC 8461 section "
 #: section 3.1: v, then fields between semicolons, at most one at the end
 _RECORD = re.compile(r"v=STSv1(?:[ \t]*;[ \t]*(.*))?", re.DOTALL)
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([\x21-\x3a\x3c\x3e-\x7e]+)")
@@ -60,7 +59,7 @@ def select_sts_record(txt_records: Sequence[str]) -> StsRecord | None:
     if not found:
         return None
     if len(found) > 1:
-        return _bad_record(f"There are {len(found)} MTA-STS records, so none counts. Keep one.")
+        return _bad_record(Finding.of("mta_sts_multiple_records", count=len(found)))
     return parse_sts_record(found[0])
 
 
@@ -68,7 +67,7 @@ def parse_sts_record(text: str) -> StsRecord:
     """Parse one TXT record. Total."""
     match = _RECORD.fullmatch(text)
     if match is None:
-        return _bad_record("The record must begin with v=STSv1;")
+        return _bad_record(Finding.of("mta_sts_not_a_record"))
     values: dict[str, str] = {}
     parts = [part.strip(" \t") for part in (match[1] or "").split(";")]
     if parts[-1] == "":
@@ -76,17 +75,17 @@ def parse_sts_record(text: str) -> StsRecord:
     for part in parts:
         field = _FIELD.fullmatch(part)
         if field is None:
-            return _bad_record(f"{part!r} is not a field. Remove it.")
+            return _bad_record(Finding.of("mta_sts_invalid_field", field=part))
         values.setdefault(field[1], field[2])
     if not _ID.fullmatch(values.get("id", "")):
-        return _bad_record("id= must be 1 to 32 letters and digits. Use the date and time.")
+        return _bad_record(Finding.of("mta_sts_invalid_id"))
     return StsRecord(valid=True, id=values["id"])
 
 
 def parse_sts_policy(text: str) -> StsPolicy:
     """Parse the policy file's text (section 3.2). Total; unknown keys are ignored."""
     if len(text) > MAX_POLICY_CHARS:
-        return StsPolicy(valid=False, findings=(_policy_fault("The policy is larger than 64 kB."),))
+        return StsPolicy(valid=False, findings=(Finding.of("mta_sts_policy_too_large"),))
     values: dict[str, str] = {}
     patterns: list[str] = []
     faults: list[Finding] = []
@@ -94,7 +93,7 @@ def parse_sts_policy(text: str) -> StsPolicy:
         match = _POLICY_LINE.fullmatch(line.rstrip(" \t"))
         if match is None:
             if line.strip():
-                faults.append(_policy_fault(f"The line {line[:80]!r} is not a key and a value."))
+                faults.append(Finding.of("mta_sts_policy_bad_line", line=line))
         elif match[1] == "mx":
             patterns.append(match[2].lower())
         else:
@@ -113,16 +112,16 @@ def parse_sts_policy(text: str) -> StsPolicy:
 def _policy_faults(values: dict[str, str], patterns: list[str]) -> list[Finding]:
     faults = []
     if values.get("version") != "STSv1":
-        faults.append(_policy_fault("version must be STSv1."))
+        faults.append(Finding.of("mta_sts_policy_bad_version"))
     if values.get("mode") not in _MODES:
-        faults.append(_policy_fault("mode must be enforce, testing or none."))
+        faults.append(Finding.of("mta_sts_policy_bad_mode"))
     elif values["mode"] != "none" and not patterns:
-        faults.append(_policy_fault("There is no mx line. Name every MX host."))
+        faults.append(Finding.of("mta_sts_policy_no_mx"))
     age = values.get("max_age", "")
     if not _AGE.fullmatch(age) or int(age) > MAX_AGE_S:
-        faults.append(_policy_fault(f"max_age must be 0 to {MAX_AGE_S} seconds."))
+        faults.append(Finding.of("mta_sts_policy_bad_max_age", maximum=MAX_AGE_S))
     faults += [
-        _policy_fault(f"mx: {pattern[:80]} is not a host or *.domain.")
+        Finding.of("mta_sts_policy_bad_mx", pattern=pattern)
         for pattern in patterns
         if not _MX.fullmatch(pattern)
     ]
@@ -145,10 +144,5 @@ def uncovered_hosts(policy: StsPolicy, hosts: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _bad_record(message: str) -> StsRecord:
-    fault = Finding("mta_sts_invalid_record", "error", message, _SOURCE + "3.1")
+def _bad_record(fault: Finding) -> StsRecord:
     return StsRecord(valid=False, findings=(fault,))
-
-
-def _policy_fault(message: str) -> Finding:
-    return Finding("mta_sts_invalid_policy", "error", message, _SOURCE + "3.2")

@@ -63,14 +63,14 @@ def parse_mx(records: Sequence[str]) -> MxSet:
     if len(pairs) > len(real):
         if not real:
             return MxSet(MxState.NULL_MX, findings=tuple(findings))
-        findings.append(_found("null_mx_with_others"))
+        findings.append(Finding.of("mx_null_mx_with_others"))
     if len(real) > MAX_HOSTS:
-        findings.append(_found("too_many", count=len(real)))
+        findings.append(Finding.of("mx_too_many", count=len(real)))
     kept = real[:MAX_HOSTS]
     for host in dict.fromkeys(host for _, host in kept):
         fault = _name_fault(host)
         if fault is not None:
-            findings.append(_found(fault, host=host))
+            findings.append(fault)
     state = MxState.MX if kept else MxState.ABSENT
     return MxSet(state, tuple(_groups(kept)), tuple(findings))
 
@@ -89,7 +89,7 @@ def analyse_mx(
         faults = () if lookup is None else _target_faults(found.hosts, lookup)
         return msgspec.structs.replace(found, findings=(*found.findings, *faults))
     if any(other is not None and other.outcome is Outcome.FOUND for other in addresses):
-        return MxSet(MxState.IMPLICIT, findings=(_found("implicit"),))
+        return MxSet(MxState.IMPLICIT, findings=(Finding.of("mx_implicit"),))
     return MxSet(MxState.ABSENT)
 
 
@@ -100,7 +100,7 @@ def _pairs(records: Sequence[str]) -> tuple[list[tuple[int, str]], list[Finding]
     for text in sorted(set(records)):
         match = _RECORD.fullmatch(text.strip())
         if match is None:
-            findings.append(_found("unreadable", record=text))
+            findings.append(Finding.of("mx_unreadable", record=text))
         else:
             pairs.add((int(match[1]), match[2].lower().removesuffix(".")))
     return sorted(pairs), findings
@@ -113,15 +113,15 @@ def _groups(pairs: list[tuple[int, str]]) -> list[MxGroup]:
     return [MxGroup(preference, tuple(hosts)) for preference, hosts in by_preference.items()]
 
 
-def _name_fault(host: str) -> str | None:
+def _name_fault(host: str) -> Finding | None:
     """What is wrong with a host by its name alone."""
     bare = host.strip("[]")
     if _IPV4.fullmatch(bare) or ":" in bare:
-        return "ip_literal"
+        return Finding.of("mx_ip_literal", host=host)
     if bare == "localhost" or bare.endswith((".localhost", ".localdomain")):
-        return "localhost"
+        return Finding.of("mx_localhost", host=host)
     if "." not in bare:
-        return "single_label"
+        return Finding.of("mx_single_label", host=host)
     return None
 
 
@@ -132,22 +132,24 @@ def _target_faults(hosts: tuple[str, ...], lookup: Lookup) -> list[Finding]:
         if _name_fault(host) is None:
             found = (lookup(host, _A), lookup(host, _AAAA))
             answers = [answer for answer in found if answer is not None]
-            fault = _address_fault(answers) if answers else None
+            fault = _address_fault(host, answers) if answers else None
             if fault is not None:
-                faults.append(_found(fault, host=host))
+                faults.append(fault)
     return faults
 
 
-def _address_fault(answers: list[Answer]) -> str | None:
+def _address_fault(host: str, answers: list[Answer]) -> Finding | None:
     if any(answer.chain for answer in answers):
-        return "cname"
+        return Finding.of("mx_cname", host=host)
     if any(answer.outcome is Outcome.NXDOMAIN for answer in answers):
-        return "missing_host"
+        return Finding.of("mx_missing_host", host=host)
     records = [text for answer in answers for text in answer.records]
     if not records:
         both = len(answers) == 2 and all(answer.outcome.is_absent for answer in answers)
-        return "missing_host" if both else None
-    return None if any(_is_public(text) for text in records) else "private_address"
+        return Finding.of("mx_missing_host", host=host) if both else None
+    if any(_is_public(text) for text in records):
+        return None
+    return Finding.of("mx_private_address", host=host)
 
 
 def _is_public(text: str) -> bool:
@@ -155,55 +157,3 @@ def _is_public(text: str) -> bool:
         return ipaddress.ip_address(text).is_global
     except ValueError:
         return False
-
-
-#: code without its prefix → severity, sentence, source
-_MESSAGES: Final[dict[str, tuple[str, str, str]]] = {
-    "null_mx_with_others": (
-        "error",
-        "The null MX (0 .) stands beside other hosts; it must be alone. Remove it, or the others.",
-        "RFC 7505 section 3",
-    ),
-    "too_many": (
-        "warning",
-        "There are {count} MX hosts; only the first 20 are looked at.",
-        "RFC 5321 section 5.1",
-    ),
-    "unreadable": ("error", "The MX record {record!r} cannot be read.", "RFC 1035 section 3.3.9"),
-    "implicit": (
-        "warning",
-        "There is no MX; mail goes to the domain's own address. Publish an MX, or a null MX if no mail is wanted.",
-        "RFC 5321 section 5.1",
-    ),
-    "ip_literal": (
-        "error",
-        "{host} is an address; an MX must name a host.",
-        "RFC 5321 section 5.1",
-    ),
-    "localhost": ("error", "{host} is the sender's own machine. Name a real host.", "RFC 6761"),
-    "single_label": (
-        "error",
-        "{host} has no domain; the rest of the name is missing.",
-        "RFC 5321 section 2.3.5",
-    ),
-    "cname": (
-        "warning",
-        "{host} is an alias (CNAME), which an MX must not name. Name its target.",
-        "RFC 2181 section 10.3",
-    ),
-    "missing_host": (
-        "error",
-        "{host} does not exist or has no address. Correct or remove the MX.",
-        "RFC 5321 section 5.1",
-    ),
-    "private_address": (
-        "error",
-        "{host} has only private addresses, which nobody outside can reach.",
-        "RFC 6890",
-    ),
-}
-
-
-def _found(code: str, **holes: object) -> Finding:
-    severity, sentence, source = _MESSAGES[code]
-    return Finding(f"mx_{code}", severity, sentence.format(**holes), source)

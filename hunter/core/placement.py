@@ -178,7 +178,7 @@ def _is_nowhere(seen: Seen) -> bool:
     if any(host.operator != provider.SELF_HOSTED for host in hosts):
         return False
     findings = seen.mail.findings if seen.mail is not None else ()
-    missing = {each.message for each in findings if each.code == "mx_missing_host"}
+    missing = {each.get("host") for each in findings if each.code == "mx_missing_host"}
     return len(missing) == len({host.host for host in hosts})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hunter.core.answers import Answer, Depth, RRType, Survey
-from hunter.core.dmarc import Dmarc
+from hunter.core.dmarc import Dmarc, Policy
 from hunter.core.dmarc_walk import DmarcState, discover
 from hunter.core.judgement import Evidence, Finding
 from hunter.core.spf import SpfState, has_macro, select_spf
@@ -52,11 +52,12 @@ class DmarcView(msgspec.Struct, frozen=True, gc=False):
 def read_spf(survey: Survey) -> SpfView:
     """The SPF among the TXT records of a domain; at full depth with the findings of the whole tree."""
     txt = survey.get(RRType.TXT)
-    if txt is None or not txt.records:
+    if txt is None or not txt.outcome.is_known:
         return SpfView()
     choice = select_spf(sorted(txt.records))
     if not choice.records:
-        return SpfView(findings=choice.findings)
+        missing = Finding.of("spf_missing", domain=survey.domain)
+        return SpfView(findings=choice.findings or (missing,))
     targets: list[tuple[str, str]] = []
     addresses: set[str] = set()
     is_hidden = False
@@ -96,11 +97,15 @@ def read_dmarc(survey: Survey) -> DmarcView:
     if found.state is DmarcState.UNKNOWN:
         return DmarcView(evidence=evidence, findings=found.findings)
     if found.record is None or found.effective is None:
-        return DmarcView("absent", evidence=evidence, findings=found.findings)
+        missing = Finding.of("dmarc_missing", domain=survey.domain)
+        return DmarcView("absent", evidence=evidence, findings=found.findings or (missing,))
     domains = tuple(dict.fromkeys(uri.domain for uri in found.record.rua if uri.domain))
-    return DmarcView(
-        found.effective.value, bool(found.record.rua), domains, evidence, found.findings
-    )
+    findings = found.findings
+    if found.policy is Policy.NONE:
+        findings += (Finding.of("dmarc_policy_none"),)
+    if not found.record.rua:
+        findings += (Finding.of("dmarc_no_reports"),)
+    return DmarcView(found.effective.value, bool(found.record.rua), domains, evidence, findings)
 
 
 def _evidence(answer: Answer, record: Dmarc | None) -> Evidence:

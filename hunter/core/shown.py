@@ -80,11 +80,8 @@ def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
         other = decode_label(label)
         if other is not None and other != seen.survey.domain:
             found.append(
-                Finding(
-                    "eop_label_mismatch",
-                    "warning",
-                    f"{evidence.question.split(' ')[0]} uses the Microsoft 365 name of {other}: a sister domain of the same customer, or a mistake that breaks mail.",
-                    "Exchange Online naming rule",
+                Finding.of(
+                    "eop_label_mismatch", name=evidence.question.partition(" ")[0], other=other
                 )
             )
             break

@@ -31,7 +31,6 @@ _TOPLABEL = re.compile(r"\.(?=[A-Za-z0-9-]*[A-Za-z-])[A-Za-z0-9](?:[A-Za-z0-9-]*
 _VISIBLE = re.compile(r"[\x21-\x7e]*")
 #: longest text that fits a 512-octet answer with room to spare (section 3.4)
 _LONG_TEXT = 450
-_SOURCE = "RFC 7208 section "
 #: mechanisms and modifiers that cost a DNS look-up (section 4.6.4)
 LOOKUP_TERMS: Final = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 
@@ -126,14 +125,14 @@ def select_spf(txt_records: Sequence[str]) -> SpfChoice:
     """Pick the SPF records of one name out of its TXT records; several are a permerror."""
     records = tuple(parse_spf(text) for text in txt_records if is_spf(text))
     findings = [
-        _found("spf_like_record_ignored", "4.5", text=text)
+        Finding.of("spf_like_record_ignored", text=text)
         for text in txt_records
         if not is_spf(text) and _SPF_LIKE.match(text)
     ]
     if not records:
         return SpfChoice(SpfState.ABSENT, findings=tuple(findings))
     if len(records) > 1:
-        findings.append(_found("spf_multiple_records", "4.5", count=len(records)))
+        findings.append(Finding.of("spf_multiple_records", count=len(records)))
         return SpfChoice(SpfState.PERMERROR, records, tuple(findings))
     return SpfChoice(records[0].state, records, (*findings, *records[0].findings))
 
@@ -146,7 +145,7 @@ def parse_spf(text: str) -> Spf:
 def _parse(text: str) -> Spf:
     version = _VERSION.match(text)
     if version is None:
-        fault = _found("spf_not_a_record", "4.5")
+        fault = Finding.of("spf_not_a_record")
         return Spf(text=text, state=SpfState.PERMERROR, findings=(fault,))
     reading = _Reading()
     for term in text[version.end() :].split(" "):
@@ -175,20 +174,20 @@ class _Reading:
             return
         mechanism = _mechanism(term)
         if mechanism is None:
-            self.faults.append(_found("spf_syntax", "4.6.1", term=term))
+            self.faults.append(Finding.of("spf_syntax", term=term))
         else:
             self.mechanisms.append(mechanism)
 
     def _modifier(self, name: str, value: str, term: str) -> None:
         if name in ("redirect", "exp"):
             if name in self.once:
-                self.faults.append(_found("spf_modifier_twice", "6", term=name))
+                self.faults.append(Finding.of("spf_modifier_twice", term=name))
             elif not _is_domain_spec(value):
-                self.faults.append(_found("spf_syntax", "6", term=term))
+                self.faults.append(Finding.of("spf_syntax", term=term))
             self.once.setdefault(name, value)
             return
         if not _is_macro_string(value):
-            self.faults.append(_found("spf_syntax", "7.1", term=term))
+            self.faults.append(Finding.of("spf_syntax", term=term))
         self.unknown.append((name, value))
 
     def record(self, text: str) -> Spf:
@@ -276,95 +275,35 @@ def _ends_in_macro(value: str) -> bool:
     return any(macro.end() == len(value) for macro in MACRO.finditer(value))
 
 
-#: code → severity and sentence; {} holes are filled from the record
-_MESSAGES: Final[dict[str, tuple[str, str]]] = {
-    "spf_not_a_record": ("error", "The text does not begin with v=spf1; it is not an SPF record."),
-    "spf_like_record_ignored": (
-        "error",
-        "A TXT record looks like SPF but receivers ignore it: {text!r}. It must begin with v=spf1 and a space, with nothing before.",
-    ),
-    "spf_multiple_records": (
-        "error",
-        "There are {count} SPF records and receivers refuse to choose (permerror). Merge them into one.",
-    ),
-    "spf_syntax": (
-        "error",
-        "Receivers cannot read {term!r} and reject the whole record (permerror). Correct or remove it.",
-    ),
-    "spf_modifier_twice": (
-        "error",
-        "{term}= is there twice, which makes the record invalid (permerror). Keep one.",
-    ),
-    "spf_looks_like_typo": (
-        "warning",
-        "{term!r} is read as an unknown modifier and does nothing. Write {fix!r}.",
-    ),
-    "spf_plus_all": (
-        "error",
-        "+all lets every computer in the world send as this domain. End with ~all or -all.",
-    ),
-    "spf_neutral_all": (
-        "warning",
-        "?all says nothing about other senders. End with ~all or -all.",
-    ),
-    "spf_no_all": (
-        "warning",
-        "The record has neither all nor redirect=, so other senders are judged neutral. End with ~all or -all.",
-    ),
-    "spf_terms_after_all": (
-        "warning",
-        "Nothing after all is ever read: {term}. Move it before all.",
-    ),
-    "spf_redirect_ignored": (
-        "warning",
-        "redirect= is never followed when the record has all. Keep one of them.",
-    ),
-    "spf_duplicate_include": (
-        "warning",
-        "include:{term} is there more than once; every copy counts against the limit of 10 look-ups.",
-    ),
-    "spf_ptr": ("warning", "ptr is slow and should not be used. Name the networks instead."),
-    "spf_record_long": (
-        "info",
-        "The record has {count} characters; above 450 an answer may not fit a UDP packet.",
-    ),
-}
-
-
-def _found(code: str, section: str, **holes: object) -> Finding:
-    severity, sentence = _MESSAGES[code]
-    return Finding(code, severity, sentence.format(**holes), _SOURCE + section)
-
-
 def _advice(record: Spf) -> list[Finding]:
     """What a receiver accepts and an administrator should know."""
     found = _advice_on_end(record)
     for name, value in record.unknown_modifiers:
         if name in LOOKUP_TERMS or name in ("ip4", "ip6", "all"):
-            holes = {"term": f"{name}={value}", "fix": f"{name}:{value}"}
-            found.append(_found("spf_looks_like_typo", "6", **holes))
+            term, fix = f"{name}={value}", f"{name}:{value}"
+            found.append(Finding.of("spf_looks_like_typo", term=term, fix=fix))
     seen: set[str] = set()
     for target in record.includes:
         if target.lower() in seen:
-            found.append(_found("spf_duplicate_include", "4.6.4", term=target))
+            found.append(Finding.of("spf_duplicate_include", term=target))
         seen.add(target.lower())
     if any(term.name == "ptr" for term in record.mechanisms):
-        found.append(_found("spf_ptr", "5.5"))
+        found.append(Finding.of("spf_ptr"))
     if len(record.text) > _LONG_TEXT:
-        found.append(_found("spf_record_long", "3.4", count=len(record.text)))
+        found.append(Finding.of("spf_record_long", count=len(record.text)))
     return found
 
 
 def _advice_on_end(record: Spf) -> list[Finding]:
     if record.all is None:
-        return [] if record.redirect is not None else [_found("spf_no_all", "4.7")]
+        return [] if record.redirect is not None else [Finding.of("spf_no_all")]
     found = []
     if record.all in "+?":
-        found.append(_found("spf_plus_all" if record.all == "+" else "spf_neutral_all", "5.1"))
+        found.append(Finding.of("spf_plus_all" if record.all == "+" else "spf_neutral_all"))
     after = record.mechanisms[len(record.reached) + 1 :]
     if after:
         names = " ".join(term.name for term in after)
-        found.append(_found("spf_terms_after_all", "5.1", term=names))
+        found.append(Finding.of("spf_terms_after_all", term=names))
     if record.redirect is not None:
-        found.append(_found("spf_redirect_ignored", "6.1"))
+        found.append(Finding.of("spf_redirect_ignored"))
     return found

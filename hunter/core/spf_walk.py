@@ -21,7 +21,6 @@ MAX_MX_NAMES: Final = 10
 # a tree that grows with every level is cut here; the verdict is long decided
 _STOP_AT: Final = 100
 _OWN_LIMITS: Final = frozenset({Outcome.BUDGET, Outcome.UNREACHABLE})
-_SOURCE = "RFC 7208 section "
 #: services that keep a customer's SPF behind one include or redirect
 _HOSTED: Final = (
     "autospf.com",
@@ -109,19 +108,9 @@ class _Walk:
 
     def posture(self, domain: str, record: Spf, end: str | None) -> SpfPosture:
         if self.lookups > MAX_LOOKUPS:
-            self.error(
-                "spf_too_many_lookups",
-                f"Receivers may have to make {self.lookups} look-ups of the 10 allowed and can "
-                "stop with a permanent error. Remove includes that are not needed.",
-                "4.6.4",
-            )
+            self.error(Finding.of("spf_too_many_lookups", count=self.lookups))
         if self.voids > MAX_VOIDS:
-            self.error(
-                "spf_too_many_voids",
-                f"{self.voids} names in the record do not exist or are empty; receivers stop after 2. "
-                "Remove them.",
-                "4.6.4",
-            )
+            self.error(Finding.of("spf_too_many_voids", count=self.voids))
         return SpfPosture(
             domain=domain,
             state=self._state(record),
@@ -140,12 +129,10 @@ class _Walk:
             return SpfState.PERMERROR
         return SpfState.TEMPERROR if self.temporary else SpfState.OK
 
-    def error(self, code: str, message: str, section: str) -> None:
+    def error(self, finding: Finding) -> None:
+        """Note what makes receivers stop with a permanent error."""
         self.permanent = True
-        self.findings.append(Finding(code, "error", message, _SOURCE + section))
-
-    def note(self, code: str, severity: str, message: str, section: str) -> None:
-        self.findings.append(Finding(code, severity, message, _SOURCE + section))
+        self.findings.append(finding)
 
     def record(self, domain: str, record: Spf, *, depth: int, path: tuple[str, ...]) -> str | None:
         """Walk one record; the qualifier that ends it."""
@@ -190,11 +177,7 @@ class _Walk:
             return None
         if name in path:
             self.includes.append(Include(name, depth + 1, kind, SpfState.PERMERROR))
-            self.error(
-                "spf_loop",
-                f"{kind} of {name} leads back to itself, a permanent error. Remove it.",
-                "4.6.4",
-            )
+            self.error(Finding.of("spf_loop", kind=kind, name=name))
             return None
         if self.lookups > _STOP_AT:
             self.complete = False
@@ -212,18 +195,13 @@ class _Walk:
         choice = self._choice(name, answer)
         if choice.state is SpfState.ABSENT:
             self.voids += answer.outcome.is_absent
-            code = "spf_include_without_spf" if kind == "include" else "spf_redirect_without_spf"
             self.error(
-                code,
-                f"{name} has no SPF record, so {kind} of it is a permanent error. Remove it.",
-                "5.2" if kind == "include" else "6.1",
+                Finding.of("spf_include_without_spf", name=name)
+                if kind == "include"
+                else Finding.of("spf_redirect_without_spf", name=name)
             )
         elif choice.state is SpfState.PERMERROR:
-            self.error(
-                "spf_broken_include",
-                f"The SPF record of {name} is broken, and so is every policy that refers to it. Tell its owner or remove it.",
-                "5.2",
-            )
+            self.error(Finding.of("spf_broken_include", name=name))
         return choice.state, choice.record
 
     def _choice(self, name: str, answer: Answer) -> SpfChoice:
@@ -260,37 +238,18 @@ class _Walk:
         self.voids += answer.outcome.is_absent
         hosts = [record.rpartition(" ")[2] for record in answer.records]
         if hosts == ["."]:
-            self.note(
-                "spf_mx_on_null_mx",
-                "warning",
-                f"mx refers to {name}, which takes no mail (null MX) and so names no sender. Remove it.",
-                "5.4",
-            )
+            self.findings.append(Finding.of("spf_mx_on_null_mx", name=name))
         if len(hosts) > MAX_MX_NAMES:
-            self.error(
-                "spf_mx_over_10_names",
-                f"mx of {name} has {len(hosts)} hosts; receivers stop at 10 with a permanent error. Name the networks instead.",
-                "4.6.4",
-            )
+            self.error(Finding.of("spf_mx_over_10_names", name=name, count=len(hosts)))
 
     def _macro(self, value: str) -> None:
         self.complete = False
-        self.note(
-            "spf_macro_unresolvable",
-            "info",
-            f"{value} depends on each message, so its senders cannot be listed.",
-            "7",
-        )
+        self.findings.append(Finding.of("spf_macro_unresolvable", term=value))
 
     def _note_hosted(self, name: str) -> None:
         for vendor in _HOSTED:
             if name == vendor or name.endswith("." + vendor):
-                self.note(
-                    "spf_hosted",
-                    "info",
-                    f"The policy is kept at {vendor}; the real senders are behind it.",
-                    "5.2",
-                )
+                self.findings.append(Finding.of("spf_hosted", vendor=vendor))
 
 
 def _asked(answer: Answer | None) -> Answer | None:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from hunter.core.dmarc import without_mailboxes
 from hunter.core.judgement import Finding
 
-_SOURCE = "RFC 8460 section 3"
 _VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
@@ -39,7 +39,7 @@ def select_tlsrpt(txt_records: Sequence[str]) -> TlsRpt | None:
     if not found:
         return None
     if len(found) > 1:
-        return _bad(f"There are {len(found)} TLS reporting records, so none counts. Keep one.")
+        return _bad(Finding.of("tlsrpt_multiple_records", count=len(found)))
     return parse_tlsrpt(found[0])
 
 
@@ -47,7 +47,7 @@ def parse_tlsrpt(text: str) -> TlsRpt:
     """Parse one TXT record. Total."""
     version = _VERSION.match(text)
     if version is None:
-        return _bad("The record must begin with v=TLSRPTv1;")
+        return _bad(Finding.of("tlsrpt_not_a_record"))
     parts = [part.strip(" \t") for part in text[version.end() :].split(";")]
     if parts[-1] == "":
         parts.pop()
@@ -55,14 +55,14 @@ def parse_tlsrpt(text: str) -> TlsRpt:
     for part in parts:
         field = _FIELD.fullmatch(part)
         if field is None or (field[1] != "rua" and not _VALUE.fullmatch(field[2])):
-            return _bad(f"{part!r} is not a field. Remove it.")
+            return _bad(Finding.of("tlsrpt_invalid_field", field=without_mailboxes(part)))
         if field[1] == "rua":
             uris = [uri.strip(" \t") for uri in field[2].split(",")]
             if not all(_URI.fullmatch(uri) for uri in uris):
-                return _bad("rua= must be mailto: or https: addresses between commas.")
+                return _bad(Finding.of("tlsrpt_invalid_rua"))
             targets += [_host(uri) for uri in uris]
     if not targets:
-        return _bad("rua= is missing. Add rua=mailto:name@host.")
+        return _bad(Finding.of("tlsrpt_missing_rua"))
     return TlsRpt(valid=True, targets=tuple(dict.fromkeys(targets)))
 
 
@@ -73,7 +73,5 @@ def _host(uri: str) -> str:
     return uri.partition("?")[0].rpartition("@")[2].lower()
 
 
-def _bad(message: str) -> TlsRpt:
-    return TlsRpt(
-        valid=False, findings=(Finding("tlsrpt_invalid_record", "error", message, _SOURCE),)
-    )
+def _bad(fault: Finding) -> TlsRpt:
+    return TlsRpt(valid=False, findings=(fault,))

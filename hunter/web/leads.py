@@ -16,7 +16,8 @@ from hunter.store import leads, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
 from hunter.web.keys import DB, OPERATORS
-from hunter.web.requests import LeadsQuery, PageQuery
+from hunter.web.language import language_headers, language_of
+from hunter.web.requests import LanguageQuery, LeadsQuery, PageQuery
 from hunter.web.schema import read_query, render
 from hunter.web.views import lead_item, lead_view, score_breakdown, tenant_view
 
@@ -61,12 +62,16 @@ def _require_known(name: str, value: str | None, known: frozenset[str]) -> None:
 
 async def show(request: web.Request) -> web.Response:
     """GET /leads/{domain}"""
+    language = language_of(request, read_query(request, LanguageQuery).lang)
+    headers = language_headers(language)
     lead = await _lead(request)
     if lead.tenant_name is None:
-        return _conditional(request, render(lead_view(lead)))
+        view = lead_view(lead, language=language)
+        return _conditional(request, render(view, headers=headers))
     async with request.app[DB].acquire(reserved=True) as conn:
         others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
-    return _conditional(request, render(lead_view(lead, others)))
+    view = lead_view(lead, others, language=language)
+    return _conditional(request, render(view, headers=headers))
 
 
 async def breakdown(request: web.Request) -> web.Response:
@@ -89,7 +94,8 @@ def _conditional(request: web.Request, response: web.Response) -> web.Response:
     body = response.body if isinstance(response.body, bytes) else b""
     tag = ETag(hashlib.blake2b(body, digest_size=12).hexdigest(), is_weak=True)
     if any(each.value in {tag.value, "*"} for each in request.if_none_match or ()):
-        response = web.Response(status=304)
+        kept = {name: response.headers[name] for name in ("Vary",) if name in response.headers}
+        response = web.Response(status=304, headers=kept)
     response.etag = tag
     response.headers["Cache-Control"] = "no-cache"
     return response

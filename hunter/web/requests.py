@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hunter.core.advice import Language
 from hunter.core.answers import Depth
 from hunter.core.judgement import ScanStatus, Segment
 from hunter.store.leads import LeadFilter, Sort
@@ -101,6 +102,13 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cursor: str | None = None
 
 
+class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In which language findings are told."""
+
+    #: Accept-Language is asked without it, and English is told without both
+    lang: Language | None = None
+
+
 class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of jobs, newest first."""
 
@@ -112,6 +120,8 @@ class ResultsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
 
     #: the Accept header is asked without it
     format: Literal["json", "ndjson", "csv"] | None = None
+    #: language of the findings; Accept-Language is asked without it
+    lang: Language | None = None
 
 
 class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ from hunter.web.requests import (
     DepthQuery,
     IngestQuery,
     JobsQuery,
+    LanguageQuery,
     LeadsQuery,
     NoQuery,
     PageQuery,
@@ -89,7 +90,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     _route("GET", "/leads", leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
     _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
-    _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView),
+    _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
 
     _route("GET", "/", home.front, "What this is and where things are", versioned=False),

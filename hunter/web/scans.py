@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from hunter.store.pages import Page
 from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
+from hunter.web.language import language_headers, language_of
 from hunter.web.middleware import API
 from hunter.web.receipts import job_view, reject_view
 from hunter.web.requests import (
@@ -177,7 +179,9 @@ async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
         headers["Preference-Applied"] = f"wait={wait_s}"
         result = await _wait_for_result(request, UUID(accepted.job_id), wait_s)
         if result is not None:
-            return render(result_view(result), headers=headers)
+            language = language_of(request)
+            headers |= language_headers(language)
+            return render(result_view(result, language), headers=headers)
     return render(job_view(accepted), status=202, headers=headers)
 
 
@@ -264,19 +268,23 @@ async def job_results(request: web.Request) -> web.StreamResponse:
     query = read_query(request, ResultsQuery)
     job_id = id_in_path(request, "job_id")
 
+    language = language_of(request, query.lang)
+    view = partial(result_view, language=language)
+
     async def fetch(cursor: str | None, limit: int = _STREAM_PAGE) -> Page[Result]:
         async with request.app[DB].acquire() as conn:
             return await results.results_page(conn, job_id, cursor, limit)
 
     match wanted_format(request, query.format):
         case "ndjson":
-            return await stream_ndjson(request, every_page(fetch, result_view))
+            return await stream_ndjson(request, every_page(fetch, view))
         case "csv":
             rows = every_page(fetch, result_row)
             return await stream_csv(request, RESULT_COLUMNS, rows, f"results-{job_id}.csv")
         case _:
             page = await fetch(query.cursor, query.limit)
-            return render(Page([result_view(each) for each in page.items], page.next_cursor))
+            items = [view(each) for each in page.items]
+            return render(Page(items, page.next_cursor), headers=language_headers(language))
 
 
 def id_in_path(request: web.Request, name: str) -> UUID:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from hunter.core.advice import Advice, Language, advise_all
 from hunter.core.judgement import (
     Evidence,
-    Finding,
     Judgement,
     MailHost,
     Product,
@@ -18,6 +18,7 @@ from hunter.core.judgement import (
     Signal,
     State,
 )
+from hunter.knowledge.findings import load_findings
 from hunter.store.leads import Lead
 from hunter.store.results import Result
 from hunter.store.tenants import Sibling, Tenant
@@ -93,7 +94,8 @@ class LeadView(LeadItem, frozen=True, kw_only=True):
     notes: str | None
     mx_hosts: tuple[MailHost, ...]
     signals: dict[str, SignalView]
-    findings: tuple[Finding, ...]
+    #: in the language of the request, the worst first
+    findings: tuple[Advice, ...]
     #: what would change this judgement
     would_change: tuple[str, ...]
     #: other domains of the same Microsoft tenant, the first 50 in call order
@@ -119,7 +121,8 @@ class ResultView(Verdict, frozen=True, kw_only=True):
     failure: str | None
     mx_hosts: tuple[MailHost, ...]
     signals: dict[str, SignalView]
-    findings: tuple[Finding, ...]
+    #: in the language of the request, the worst first
+    findings: tuple[Advice, ...]
 
 
 class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,25 +162,27 @@ def tenant_view(tenant: Tenant) -> TenantView:
     )
 
 
-def lead_view(lead: Lead, siblings: Sequence[Sibling] = ()) -> LeadView:
-    """A lead with its evidence, and the other domains of its tenant."""
+def lead_view(
+    lead: Lead, siblings: Sequence[Sibling] = (), *, language: Language = Language.EN
+) -> LeadView:
+    """A lead with its evidence, the other domains of its tenant, and its findings in a language."""
     found = lead.judgement
     return LeadView(
         **_lead_facts(lead),
-        **_behind(found, lead.last_scanned_at),
+        **_behind(found, lead.last_scanned_at, language),
         notes=lead.notes,
         would_change=found.would_change if found else (),
         siblings=tuple(siblings),
     )
 
 
-def result_view(result: Result) -> ResultView:
-    """One row of a job's results."""
+def result_view(result: Result, language: Language = Language.EN) -> ResultView:
+    """One row of a job's results, its findings in a language."""
     found = result.judgement
     facts = _verdict(found, result.scanned_at)
     return ResultView(
         **facts | {"scan_status": found.scan_status if found else result.outcome},
-        **_behind(found, result.scanned_at),
+        **_behind(found, result.scanned_at, language),
         domain=result.domain,
         display_name=result.domain,
         company_name=result.company_name,
@@ -243,14 +248,16 @@ def _verdict(found: Judgement | None, scanned_at: datetime | None) -> dict[str, 
     }
 
 
-def _behind(found: Judgement | None, scanned_at: datetime | None) -> dict[str, Any]:
+def _behind(
+    found: Judgement | None, scanned_at: datetime | None, language: Language
+) -> dict[str, Any]:
     """What a judgement rests on."""
     if found is None:
         return {"mx_hosts": (), "signals": {}, "findings": ()}
     return {
         "mx_hosts": found.mx_hosts,
         "signals": {name: _signal(each, scanned_at) for name, each in found.signals.items()},
-        "findings": found.findings,
+        "findings": advise_all(found.findings, load_findings(), language),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +68,25 @@ async def test_json_is_one_object_a_line_with_the_names_of_the_api(
         assert line["score"] == sum(each["points"] for each in line["lines"])
         assert line["mx"]["state"] == "present"
         assert line["mx"]["evidence"]
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+async def test_findings_are_told_in_the_language_asked_for(hunter: Hunter, language: str) -> None:
+    title = {"en": "DMARC only watches", "tr": "DMARC yalnızca izliyor"}[language]
+    zone = dedent("""
+        acme.com MX 10 mx.natrohost.com
+        acme.com TXT "v=spf1 -all"
+        _dmarc.acme.com TXT "v=DMARC1; p=none; rua=mailto:x@acme.com"
+        """)
+    async with NameServer(zone) as server:
+        dns = ":".join(map(str, server.address))
+        table = await hunter("scan", "acme.com", "--lang", language, "--dns", dns)
+        rows = await hunter("scan", "acme.com", "--lang", language, "--json", "--dns", dns)
+
+    (finding,) = _lines(rows.out)[0]["findings"]
+    assert (finding["code"], finding["title"]) == ("dmarc_policy_none", title)
+    assert table.out.splitlines()[-1].startswith(f"warning: {title}. ")
+    assert finding["source"] in table.out
 
 
 async def test_array_is_one_json_array(hunter: Hunter, dns: str) -> None:

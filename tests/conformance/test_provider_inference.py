@@ -93,7 +93,13 @@ def hints_of(judgement: Judgement) -> str:
     """Everything a hint of the suite may be found in."""
     rows = [line.code for line in judgement.lines]
     rows += [line.reason for line in judgement.lines]
-    return " ".join([judgement.reason, *rows, *(each.message for each in judgement.findings)])
+    return " ".join(
+        [
+            judgement.reason,
+            *rows,
+            *(value for each in judgement.findings for _, value in each.params),
+        ]
+    )
 
 
 #: hint of the suite → what shows it

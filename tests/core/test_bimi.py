@@ -26,21 +26,21 @@ def test_empty_addresses_decline_a_logo() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "code"),
     [
-        "v=BIMI2; l=",
-        "v=BIMI1; l=http://contoso.com/logo.svg",
-        f"v=BIMI1; l={LOGO}; a=vmc.pem",
-        f"v=BIMI1; l={LOGO}; l={LOGO}",
-        "v=BIMI1; l=; a=https://contoso.com/vmc.pem",
-        "v=BIMI1",
+        ("v=BIMI2; l=", "not_a_record"),
+        ("v=BIMI1; l=http://contoso.com/logo.svg", "invalid_uri"),
+        (f"v=BIMI1; l={LOGO}; a=vmc.pem", "invalid_uri"),
+        (f"v=BIMI1; l={LOGO}; l={LOGO}", "duplicate_tag"),
+        ("v=BIMI1; l=; a=https://contoso.com/vmc.pem", "certificate_without_logo"),
+        ("v=BIMI1", "missing_logo"),
     ],
 )
-def test_a_broken_record_says_so(text: str) -> None:
+def test_a_broken_record_says_so(text: str, code: str) -> None:
     record = parse_bimi(text)
 
     assert not record.valid
-    assert {finding.code for finding in record.findings} == {"bimi_invalid_record"}
+    assert [finding.code for finding in record.findings] == [f"bimi_{code}"]
 
 
 def test_exactly_one_record_counts() -> None:

@@ -83,8 +83,8 @@ def test_a_broken_policy_is_healed_when_reports_are_wanted() -> None:
         ("v=DMARC1; p=none; p=reject", "dmarc_duplicate_tag"),
         ("v=DMARC1; p=none; reject", "dmarc_not_a_tag"),
         ("v=DMARC1; p=none; pct=50", "dmarc_removed_tag_pct"),
-        ("v=DMARC1; p=none; rf=afrf", "dmarc_removed_tag_rf"),
-        ("v=DMARC1; p=none; ri=3600", "dmarc_removed_tag_ri"),
+        ("v=DMARC1; p=none; rf=afrf", "dmarc_removed_tag"),
+        ("v=DMARC1; p=none; ri=3600", "dmarc_removed_tag"),
         ("v=DMARC1; p=none; zz=1", "dmarc_unknown_tag"),
         ("v=DMARC1; P=none", "dmarc_upper_case_tag"),
         ("v=DMARC1", "dmarc_missing_p"),
@@ -167,8 +167,9 @@ def test_what_is_stored_of_a_record_says_the_same(text: str) -> None:
 def test_no_finding_repeats_whose_mailbox_it_is(tag: str) -> None:
     findings = parse_dmarc(f"v=DMARC1; p=none; {tag}").findings
 
-    assert any("mailto:" in finding.message for finding in findings)
-    assert not any("ali" in finding.message for finding in findings)
+    told = [value for finding in findings for _, value in finding.params]
+    assert any("mailto:" in value for value in told)
+    assert not any("ali" in value for value in told)
 
 
 PARTS = st.sampled_from(

@@ -28,22 +28,26 @@ def test_a_record_is_valid_with_an_id(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "code"),
     [
-        "v=STSv1",
-        "v=STSv1;",
-        "v=STSv1; id=",
-        "v=STSv1; id=a-b",
-        "v=STSv1; id=a;;",
-        "v=STSv2; id=a",
-        "x",
+        ("v=STSv1", "invalid_id"),
+        ("v=STSv1;", "invalid_id"),
+        ("v=STSv1; ID=a", "invalid_id"),
+        ("v=STSv1; id=a-b", "invalid_id"),
+        ("v=STSv1; id=123456789012345678901234567890123", "invalid_id"),
+        ("v=STSv1; id=", "invalid_field"),
+        ("v=STSv1; id=a;;", "invalid_field"),
+        ("v=STSv1; id=a; =b", "invalid_field"),
+        ("v=STSv2; id=a", "not_a_record"),
+        ("v=stsv1; id=a", "not_a_record"),
+        ("x", "not_a_record"),
     ],
 )
-def test_a_broken_record_says_so(text: str) -> None:
+def test_a_broken_record_says_so(text: str, code: str) -> None:
     record = parse_sts_record(text)
 
     assert not record.valid
-    assert [finding.code for finding in record.findings] == ["mta_sts_invalid_record"]
+    assert [finding.code for finding in record.findings] == [f"mta_sts_{code}"]
 
 
 def test_exactly_one_record_counts() -> None:
@@ -63,24 +67,27 @@ def test_a_policy_is_read_with_its_hosts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "code"),
     [
-        ("STSv1", "STSv2"),
-        ("enforce", "strict"),
-        ("mx: mx.contoso.com\nmx: *.Fabrikam.net\n", ""),
-        ("86400", "x"),
-        ("86400", str(MAX_AGE_S + 1)),
-        ("mx.contoso.com", "*.*.contoso.com"),
-        ("mx.contoso.com", ""),
-        ("mode:", "mode"),
-        ("max_age", "# " + "x" * MAX_POLICY_CHARS),
+        ("STSv1", "STSv2", "bad_version"),
+        ("enforce", "strict", "bad_mode"),
+        ("enforce", "Enforce", "bad_mode"),
+        ("mx: mx.contoso.com\nmx: *.Fabrikam.net\n", "", "no_mx"),
+        ("86400", "x", "bad_max_age"),
+        ("86400", "", "bad_max_age"),
+        ("86400", str(MAX_AGE_S + 1), "bad_max_age"),
+        ("mx.contoso.com", "*.*.contoso.com", "bad_mx"),
+        ("mx.contoso.com", "", "bad_mx"),
+        ("mx.contoso.com", "mx.contoso.com, mx2.contoso.com", "bad_mx"),
+        ("max_age", "max age", "bad_line"),
+        ("max_age", "# " + "x" * MAX_POLICY_CHARS, "too_large"),
     ],
 )
-def test_a_broken_policy_says_so(old: str, new: str) -> None:
+def test_a_broken_policy_says_so(old: str, new: str, code: str) -> None:
     policy = parse_sts_policy(POLICY.replace(old, new, 1))
 
     assert not policy.valid
-    assert {finding.code for finding in policy.findings} == {"mta_sts_invalid_policy"}
+    assert policy.findings[0].code == f"mta_sts_policy_{code}"
 
 
 @pytest.mark.parametrize(

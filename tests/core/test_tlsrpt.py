@@ -19,24 +19,32 @@ def test_report_hosts_are_kept_and_mailboxes_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "code"),
     [
-        "hello",
-        "v=TLSRPTv1",
-        "v=TLSRPTv1;",
-        "v=TLSRPTv1; rua=",
-        "v=TLSRPTv1; rua=ftp://x",
-        "v=TLSRPTv1; x=1",
-        "v=TLSRPTv1; x= ; rua=mailto:a@b.c",
-        "v=TLSRPTv1; broken; rua=mailto:a@b.c",
-        "v=TLSRPTv1; rua=mailto:a@b.c;;",
+        ("hello", "not_a_record"),
+        ("v=TLSRPTv1", "not_a_record"),
+        ("v=TLSRPTv10; rua=mailto:a@b.c", "not_a_record"),
+        ("v=TLSRPTv1;", "missing_rua"),
+        ("v=TLSRPTv1; x=1", "missing_rua"),
+        ("v=TLSRPTv1; rua=", "invalid_rua"),
+        ("v=TLSRPTv1; rua=ftp://x", "invalid_rua"),
+        ("v=TLSRPTv1; rua=http://x/y", "invalid_rua"),
+        ("v=TLSRPTv1; x= ; rua=mailto:a@b.c", "invalid_field"),
+        ("v=TLSRPTv1; broken; rua=mailto:a@b.c", "invalid_field"),
+        ("v=TLSRPTv1; rua=mailto:a@b.c;;", "invalid_field"),
     ],
 )
-def test_a_broken_record_says_so(text: str) -> None:
+def test_a_broken_record_says_so(text: str, code: str) -> None:
     record = parse_tlsrpt(text)
 
     assert not record.valid
-    assert [finding.code for finding in record.findings] == ["tlsrpt_invalid_record"]
+    assert [finding.code for finding in record.findings] == [f"tlsrpt_{code}"]
+
+
+def test_no_finding_repeats_whose_mailbox_it_is() -> None:
+    (finding,) = parse_tlsrpt("v=TLSRPTv1; mailto:ali@contoso.com").findings
+
+    assert finding.get("field") == "mailto:*@contoso.com"
 
 
 def test_exactly_one_record_counts() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from hunter.core.advice import Language, Severity, advise
 from hunter.core.judgement import Finding
+from hunter.knowledge.findings import load_findings
 
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
-_SEVERITIES = frozenset({"info", "warning", "error"})
+_CATALOGUE = load_findings()
 #: a result of these many bytes may come out of nothing
 _BASE_BYTES = 20_000
 #: a byte of input may be a whole record of its own, and every record may be told about
@@ -36,14 +38,18 @@ def hold_findings(findings: Sequence[Finding], size: int, prefix: str) -> None:
     for finding in findings:
         assert _CODE.fullmatch(finding.code), finding
         assert finding.code.startswith(prefix), finding
-        assert finding.severity in _SEVERITIES, finding
-        assert finding.message.strip(), finding
-        assert finding.source, finding
+        assert finding.code in _CATALOGUE, finding
+        for language in Language:
+            told = advise(finding, _CATALOGUE, language)
+            assert "…" not in told.title, finding
+            assert all(text.isprintable() for text in (told.message, told.fix)), finding
 
 
 def errors_of(findings: Sequence[Finding]) -> list[str]:
     """Codes of the findings that say a record is broken."""
-    return [finding.code for finding in findings if finding.severity == "error"]
+    return [
+        finding.code for finding in findings if _CATALOGUE[finding.code].severity is Severity.ERROR
+    ]
 
 
 def _texts(value: Any) -> Iterator[str]:

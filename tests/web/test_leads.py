@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from hunter.core.judgement import Judgement, Segment
+from hunter.core.advice import Language
+from hunter.core.judgement import Finding, Judgement, Segment
+from hunter.web.language import preferred_language
 
 Client = TestClient[Any, Any]
 AddLead = Callable[..., Awaitable[Judgement]]
@@ -179,6 +181,60 @@ async def test_a_lead_carries_the_wire_names_and_every_state_with_its_record(
     wire = "domain company_name provider mx_operator gateway tenant_state mail_state local_provider"
     more = "products score segment priority confidence posture reason mx spf dkim dmarc_policy"
     assert {*wire.split(), *more.split(), "signals", "scan_status", "scanned_at"} <= lead.keys()
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "language"),
+    [
+        ("", None, "en"),
+        ("?lang=tr", None, "tr"),
+        ("?lang=en", "tr", "en"),
+        ("", "de, tr-TR;q=0.8, en;q=0.5", "tr"),
+    ],
+)
+async def test_findings_are_told_in_the_language_asked_for(
+    client: Client, add_lead: AddLead, query: str, header: str | None, language: str
+) -> None:
+    findings = (Finding.of("dmarc_policy_none"), Finding.of("mx_ip_literal", host="192.0.2.1"))
+    await add_lead("acme.com", findings=findings)
+    headers = {"Accept-Language": header} if header else {}
+
+    answer = await client.get(f"{LEADS}/acme.com{query}", headers=headers)
+    again = await client.get(
+        f"{LEADS}/acme.com{query}", headers=headers | {"If-None-Match": answer.headers["ETag"]}
+    )
+
+    assert answer.headers["Content-Language"] == language
+    assert answer.headers["Vary"] == "Accept-Language"
+    assert (again.status, again.headers["Vary"]) == (304, "Accept-Language")
+    first, second = (await answer.json())["findings"]
+    assert (first["severity"], second["severity"]) == ("error", "warning")
+    title = {"en": "MX is an address", "tr": "MX bir IP adresi"}[language]
+    assert (first["code"], first["title"]) == ("mx_ip_literal", title)
+    assert first["message"].startswith("192.0.2.1 ")
+    assert first["fix"]
+    assert first["source"] == "RFC 5321 section 5.1"
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", Language.EN),
+        ("tr", Language.TR),
+        ("TR-tr", Language.TR),
+        ("en;q=0.4, tr;q=0.6", Language.TR),
+        ("tr;q=0.4, en;q=0.6", Language.EN),
+        ("tr;q=0", Language.EN),
+        ("en;q=0, *", Language.TR),
+        ("*", Language.EN),
+        ("de", Language.EN),
+        ("tr;q=2", Language.EN),
+        (", ,;q=1,tr", Language.TR),
+        ("x" * 5000 + ",tr", Language.EN),
+    ],
+)
+def test_a_header_of_languages_is_weighed(header: str, language: Language) -> None:
+    assert preferred_language(header) is language
 
 
 @pytest.mark.parametrize("name", ["ACME.com", "https://acme.com/", "acme.com."])
