@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hunter.core.answers import Answer, RRType
-from tests.fuzz import judged, names, records
+from tests.fuzz import judged, names, records, registries
 from tests.fuzz.decoder import compare
 from tests.fuzz.inputs import BETWEEN
 from tests.fuzz.rules import hold
@@ -162,6 +162,17 @@ _POLICY = (
     "version: STSv1\nmode: enforce\nmx: mx.contoso.com\r\nmx: *.contoso.net\nmax_age: 604800\n"
 )
 
+_RDAP = (
+    '{"objectClassName":"domain","ldhName":"contoso.com","status":["active"],'
+    '"events":[{"eventAction":"expiration","eventDate":"2027-01-01T00:00:00Z"}],'
+    '"entities":[{"roles":["registrar"],"vcardArray":["vcard",[["fn",{},"text","Natro"]]]}],'
+    '"secureDNS":{"delegationSigned":true}}'
+)
+_BOOTSTRAP = (
+    '{"version":"1.0","publication":"2026-07-23T02:00:03Z",'
+    '"services":[[["com","net"],["https://rdap.test/"]]]}'
+)
+
 TARGETS: dict[str, Target] = {
     "decoder": Target(check_decoder),
     "spf": Target(
@@ -241,6 +252,30 @@ TARGETS: dict[str, Target] = {
         recorded=(RRType.CAA,),
     ),
     "tags": Target(records.check_tags, _TAGS, ("core/test_tags.py",)),
+    "rdap": Target(
+        registries.check_rdap,
+        (
+            '"objectClassName":"domain"',
+            '"ldhName":"contoso.com"',
+            '"events":[',
+            '"eventAction":"expiration"',
+            '"eventDate":"2027-01-01T00:00:00Z"',
+            '"entities":[',
+            '"roles":["registrar"]',
+            '"vcardArray":["vcard",[',
+            '["fn",{},"text","',
+            '"status":[',
+            '"services":[[["com"],["https://a.net/"]]]',
+        ),
+        ("core/test_rdap.py",),
+        (_RDAP, _BOOTSTRAP, '["vcard",[["version",{},"text","4.0"]]]'),
+    ),
+    "whois": Target(
+        registries.check_whois,
+        ("** ", "Domain Name: contoso.com", ": ", "\r\n", "Created on.....: 2007-Jan-08."),
+        ("core/test_whois.py",),
+        ("** Domain Name: contoso.com\n** Additional Info:\nExpires on......: 2027-Jan-07.\n",),
+    ),
     "judgement": Target(
         judged.check_judgement,
         _SURVEY_WORDS + _ZONE + _SPF + _DMARC,
