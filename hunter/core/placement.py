@@ -72,7 +72,7 @@ def _missing(seen: Seen, operator: str | None, rules: Rules) -> tuple[Evidence, 
 
 def scan_status(case: Case) -> ScanStatus:
     """OK when every deciding question was answered by this scan, and none that hides a tenant is open."""
-    if "tenant_unanswered" in case.facts:
+    if "unanswered" in case.facts or "tenant_unanswered" in case.facts:
         return ScanStatus.UNKNOWN
     seen = case.seen
     for rrtype, label in _deciding(seen, case.operator, case.rules):

@@ -115,6 +115,7 @@ def test_one_silence_neither_denies_a_tenant_nor_cools_a_lead(
 def test_silent_selector_that_could_decide_leaves_the_verdict_open(judged: Any) -> None:
     found = judged({"MX": FILTER_MX, "TXT selector1._domainkey": "timeout"})
     assert (found.confidence, found.provider, found.segment) == (None, None, Segment.UNKNOWN)
+    assert found.scan_status is ScanStatus.UNKNOWN
 
 
 def test_lead_once_known_keeps_its_segment(judged: Any) -> None:

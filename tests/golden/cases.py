@@ -51,7 +51,7 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class Earlier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An earlier scan."""
 
-    on: dt.date
+    scanned: dt.date
     zone: str
 
 
@@ -102,9 +102,9 @@ def situation(case_name: str) -> Situation:
     history, merged, observed_at = NO_HISTORY, None, ""
     for earlier in case.before:
         merged = merge(merged, _survey(case, earlier.zone), observed_at)
-        judgement = judge(merged, history, load_knowledge().rules, earlier.on)
-        history = next_history(history, judgement, earlier.on)
-        observed_at = f"{earlier.on.isoformat()}T08:00:00+00:00"
+        judgement = judge(merged, history, load_knowledge().rules, earlier.scanned)
+        history = next_history(history, judgement, earlier.scanned)
+        observed_at = f"{earlier.scanned.isoformat()}T08:00:00+00:00"
     return Situation(merge(merged, _survey(case, case.zone), observed_at), history, case.as_of)
 
 

@@ -43,6 +43,13 @@ _FULL = (
     (RRType.A, WILDCARD),
     (RRType.TXT, WILDCARD_KEY),
 )
+#: what nobody wants to read or to see obeyed in a data file
+_WORDS = {
+    "{U+202E}": "\u202e",
+    "{ESC}": "\x1b",
+    "{HUGE}": "x" * 64_000,
+    "{TERMS}": " ".join(f"ip4:192.0.2.{number % 256}" for number in range(3_000)),
+}
 _OUTCOMES = {outcome.name: outcome for outcome in Outcome}
 
 
@@ -73,7 +80,8 @@ class Zone:
         elif outcome is not None:
             self.outcomes[name, RRType(kind)] = outcome
         else:
-            data = data.replace("{U+202E}", "\u202e").replace("{ESC}", "\x1b")
+            for word, meant in _WORDS.items():
+                data = data.replace(word, meant)
             self.records.setdefault((name, RRType(kind)), []).append(data)
 
     def absolute(self, label: str) -> str:

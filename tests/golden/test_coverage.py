@@ -1,0 +1,75 @@
+"""The golden set leaves out nothing that Hunter can say."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from hunter.core.facts import Kind
+from hunter.core.judgement import Segment
+from hunter.knowledge.load import load_knowledge
+from hunter.web.requests import MailState, TenantState
+from tests.golden.cases import judged, load_cases
+
+RULES = load_knowledge().rules
+CASES = [(theme, case) for theme, cases in load_cases().items() for case in cases]
+#: so many the set must hold at least
+FEWEST = 150
+
+
+def _expected(name: str) -> set[object]:
+    return {getattr(case.expect, name) for _, case in CASES}
+
+
+def test_set_is_large_enough_and_every_case_has_its_own_name() -> None:
+    names = [case.name for _, case in CASES]
+    assert len(names) >= FEWEST
+    assert len(set(names)) == len(names)
+
+
+def test_every_case_is_argued_in_one_sentence() -> None:
+    poor = [
+        case.name
+        for _, case in CASES
+        if not case.because.endswith(".") or "\n" in case.because.strip()
+    ]
+    assert poor == []
+
+
+@pytest.mark.parametrize(
+    ("field", "closed_set"),
+    [
+        ("segment", set(Segment)),
+        ("tenant_state", set(get_args(TenantState))),
+        ("mail_state", set(get_args(MailState))),
+        ("priority", {1, 2, 3, 4, 5, 6}),
+        ("posture", {"A", "B", "C", "D", "E", "F", None}),
+        ("confidence_word", {"sure", "likely", "unsure", "unknown"}),
+        ("dmarc_policy", {"reject", "quarantine", "none", "absent", "unknown"}),
+        ("scan_status", {"ok", "unknown"}),
+    ],
+)
+def test_set_argues_every_value_of(field: str, closed_set: set[object]) -> None:
+    assert closed_set - _expected(field) == set()
+
+
+def test_set_holds_every_kind_of_provider() -> None:
+    operators = {RULES.providers.get(str(name)) for name in _expected("mx_operator")}
+    operators |= {RULES.providers.get(str(name)) for name in _expected("provider")}
+    kinds = {row.kind for row in operators if row is not None}
+    # a faulty MX record has no row of its own as operator
+    assert set(Kind) - kinds - {Kind.NONE} == set()
+
+
+def test_set_reaches_every_reason_to_skip() -> None:
+    reasons = {judged(case).reason for _, case in CASES if case.expect.segment is Segment.SKIP}
+    skips = [row for row in RULES.verdicts.rows if row.segment is Segment.SKIP]
+    missing = [
+        row.id
+        for row in skips
+        if not any(
+            row.sentence.partition("{")[0].partition(" (")[0] in reason for reason in reasons
+        )
+    ]
+    assert missing == []
