@@ -12,7 +12,7 @@ import yaml
 
 from hunter.core.answers import Depth, Survey
 from hunter.core.history import next_history
-from hunter.core.judge import judge
+from hunter.core.judge import Reasoning, judge, reason
 from hunter.core.judgement import NO_HISTORY, History, Judgement, Segment
 from hunter.core.merge import merge
 from hunter.knowledge.load import load_knowledge
@@ -110,6 +110,12 @@ def situation(case_name: str) -> Situation:
 
 def _survey(case: Case, zone: str) -> Survey:
     return survey_zone(case.domain, zone, case.depth, load_knowledge())
+
+
+def reasoned(case: Case) -> Reasoning:
+    """How Hunter comes to what it says."""
+    given = situation(case.name)
+    return reason(given.survey, given.history, load_knowledge().rules, given.as_of)
 
 
 def judged(case: Case) -> Judgement:
