@@ -172,6 +172,11 @@ class Config:
         "one of its name. Empty: the shipped ones.",
         str,
     )
+    rules_poll_s: float = _setting(
+        2.0,
+        "Time between two looks whether files of HUNTER_RULES_DIR changed.",
+        _seconds(0.05, 3600),
+    )
     log_level: str = _setting(
         "info",
         "debug, info, warning, error or critical. debug only in development.",

@@ -30,6 +30,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_dns_cache_total": ("result",),
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
+    "hunter_rules_info": ("version",),
 }
 
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -220,6 +221,13 @@ class Metrics:
         self.hunter_event_loop_lag_seconds = self._gauge(
             "hunter_event_loop_lag_seconds",
             "Longest delay of a timer of the event loop in the last 10 s.",
+        )
+        self.hunter_rules_info = self._gauge(
+            "hunter_rules_info", "Always 1; the version of the rules in force is a label."
+        )
+        self.hunter_rules_reload_failures_total = self._counter(
+            "hunter_rules_reload_failures_total",
+            "Changed files of HUNTER_RULES_DIR that had mistakes and were not taken.",
         )
         self.hunter_build_info = self._gauge(
             "hunter_build_info", "Always 1; the version is a label."

@@ -14,6 +14,7 @@ import structlog
 
 from hunter.core.answers import Survey
 from hunter.core.errors import Unavailable
+from hunter.core.facts import Rules
 from hunter.core.idn import to_unicode
 from hunter.core.judgement import ScanStatus
 from hunter.core.points import Point
@@ -77,7 +78,8 @@ class Scanner:
         self._db = db
         self._hints = hints
         self._engine = engine
-        self._knowledge = knowledge
+        #: the rules in force; replaced while running, and read once for each chunk
+        self.knowledge = knowledge
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
@@ -85,6 +87,10 @@ class Scanner:
         #: on while PostgreSQL has no room
         self.pause = Pause()
         self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
+
+    def use(self, knowledge: Knowledge) -> None:
+        """Judge by these rules from the next chunk on."""
+        self.knowledge = knowledge
 
     async def look_at(self, chunk_id: int, lane: str) -> bool:
         """Claim a chunk and work on it to the end; False when it was not to be had."""
@@ -153,10 +159,10 @@ class Scanner:
 
     async def survey_all(self, claim: Claim, slot_is_free: asyncio.Event) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
-        heard = self._engine.heard
+        heard, knowledge = self._engine.heard, self.knowledge
         with self.waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
             seen = await asyncio.gather(
-                *(self._survey_one(claim, name, one_less) for name in claim.domains)
+                *(self._survey_one(claim, name, knowledge, one_less) for name in claim.domains)
             )
         is_deaf = self._engine.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
         if claim.lane == "bulk" and (is_deaf or not self._engine.usable):
@@ -164,11 +170,11 @@ class Scanner:
             raise Unavailable("no name server answers")
         return seen
 
-    async def _survey_one(self, claim: Claim, domain: str, one_less: Callable[[], None]) -> Seen:
+    async def _survey_one(
+        self, claim: Claim, domain: str, knowledge: Knowledge, one_less: Callable[[], None]
+    ) -> Seen:
         try:
-            seen = await survey(
-                self._engine, domain, claim.depth, self._knowledge, lane=Lane(claim.lane)
-            )
+            seen = await survey(self._engine, domain, claim.depth, knowledge, lane=Lane(claim.lane))
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
@@ -279,28 +285,32 @@ class Scanner:
     async def _judge_all(
         self, claim: Claim, order: Sequence[tuple[str, Seen]], standings: dict[str, Standing]
     ) -> list[Verdict]:
-        """Judge in slices: the loop also carries heartbeats and DNS answers."""
+        """Judge in slices, by one version of the rules: the loop also carries heartbeats and answers."""
+        rules = self.knowledge.rules
         loop = asyncio.get_running_loop()
         turn_ends = loop.time() + _SLICE_S
         verdicts = []
         for domain, seen in order:
-            verdicts.append(self._judge_one(claim, domain, seen, standings.get(domain, NOTHING)))
+            standing = standings.get(domain, NOTHING)
+            verdicts.append(self._judge_one(claim, domain, seen, standing, rules))
             if loop.time() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + _SLICE_S
         return verdicts
 
-    def _judge_one(self, claim: Claim, domain: str, seen: Seen, standing: Standing) -> Verdict:
+    def _judge_one(
+        self, claim: Claim, domain: str, seen: Seen, standing: Standing, rules: Rules
+    ) -> Verdict:
         if isinstance(seen, str):
             return failed(domain, seen)
         try:
-            return self._verdict(claim.leased_at, seen, standing)
+            return self._verdict(claim.leased_at, seen, standing, rules)
         except Exception as error:  # one domain never sinks a chunk
             log.exception("judging failed", domain=domain)
             return failed(domain, reason_of("judging", error))
 
-    def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing) -> Verdict:
-        return verdict_on(at, seen, standing, self._knowledge.rules, self._clock)
+    def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing, rules: Rules) -> Verdict:
+        return verdict_on(at, seen, standing, rules, self._clock)
 
     async def finished(self, claim: Claim) -> None:
         """After COMMIT: complete the job somebody waits for at once, and tell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -11,16 +12,15 @@ from aiohttp import web
 
 from hunter.config import Config
 from hunter.core.suffixes import suffix_list
-from hunter.knowledge.load import load_own
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import listen, probe_routes
+from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
-from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, OPERATORS
-from hunter.web.leads import known_operators
+from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, RULES
 from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -41,10 +41,10 @@ def create_app(config: Config) -> web.Application:
     app[CONFIG] = config
     app[METRICS] = metrics
     app[HEALTH] = _health(app, config)
-    app[OPERATORS] = known_operators(load_own(config.rules_dir).rules)
+    app[RULES] = Reloader(config, metrics)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)
-    app.cleanup_ctx.extend([_database, _queue, _vital_signs])
+    app.cleanup_ctx.extend([_database, _queue, _rules, _vital_signs])
     app.router.add_routes(probe_routes(app[HEALTH], metrics))
     add_routes(app)
     for resource in app.router.resources():
@@ -95,6 +95,16 @@ async def _queue(app: web.Application) -> AsyncIterator[None]:
             lambda: metrics.redis_connection_pool_size.set({}, hints.connections_in_use)
         )
         yield
+
+
+async def _rules(app: web.Application) -> AsyncIterator[None]:
+    watching = asyncio.create_task(app[RULES].run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 async def _vital_signs(app: web.Application) -> AsyncIterator[None]:

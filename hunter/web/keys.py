@@ -9,6 +9,7 @@ from aiohttp import web
 from hunter.config import Config
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics
+from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import Hints
 from hunter.store.database import Database
 
@@ -17,8 +18,7 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 HEALTH: Final = web.AppKey("health", Health)
 DB: Final = web.AppKey("db", Database)
 HINTS: Final = web.AppKey("hints", Hints)
-#: what the filters provider, mx_operator and gateway know
-OPERATORS: Final = web.AppKey("operators", frozenset[str])
+RULES: Final = web.AppKey("rules", Reloader)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

@@ -15,7 +15,7 @@ from hunter.core.facts import Rules
 from hunter.store import leads, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
-from hunter.web.keys import DB, OPERATORS
+from hunter.web.keys import DB, RULES
 from hunter.web.language import language_headers, language_of
 from hunter.web.requests import LanguageQuery, LeadsQuery, PageQuery
 from hunter.web.schema import read_query, render
@@ -29,7 +29,7 @@ async def index(request: web.Request) -> web.Response:
     """GET /leads"""
     query = read_query(request, LeadsQuery)
     for name in ("provider", "mx_operator", "gateway"):
-        _require_known(name, getattr(query, name), request.app[OPERATORS])
+        _require_known(name, getattr(query, name), request.app[RULES].current.rules)
     async with request.app[DB].acquire() as conn:
         page = await leads.search(conn, query.wanted(), query.sort, query.cursor, query.limit)
     return render(Page([lead_item(each) for each in page.items], page.next_cursor))
@@ -50,9 +50,12 @@ def known_operators(rules: Rules) -> frozenset[str]:
     return frozenset(words | families | rules.providers.keys() | rules.identity.suites.keys())
 
 
-def _require_known(name: str, value: str | None, known: frozenset[str]) -> None:
+def _require_known(name: str, value: str | None, rules: Rules) -> None:
     """Raises InvalidInput with the nearest ids: an id nobody has would look like no leads."""
-    if value is None or value in known or value.startswith(provider.UNKNOWN):
+    if value is None or value.startswith(provider.UNKNOWN):
+        return
+    known = known_operators(rules)
+    if value in known:
         return
     near = difflib.get_close_matches(value.lower(), sorted(known), n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}" if near else "see the provider of any lead"

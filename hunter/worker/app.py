@@ -11,11 +11,11 @@ import structlog
 from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.core.suffixes import suffix_list
-from hunter.knowledge.load import load_own
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
+from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import LOOK, Hints, open_queue
 from hunter.resolver.opening import open_engine
@@ -39,6 +39,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
     waited for.
     """
     metrics = Metrics()
+    rules = Reloader(config, metrics)
     zero(metrics.arq_tasks_total, task=(LOOK,))
     zero(metrics.arq_tasks_failed_total, task=(LOOK,))
     async with (
@@ -53,15 +54,23 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             db,
             hints,
             engine,
-            load_own(config.rules_dir),
+            rules.current,
             metrics,
             worker_id=uuid7(),
             lease_s=config.lease_s,
         )
+        rules.on_change(scanner.use)
         async with serve_probes(config.host, config.worker_port, health, metrics):
             if await _schema_is_ready(db, stop):
                 await _work(
-                    config, db, hints, scanner=scanner, metrics=metrics, health=health, stop=stop
+                    config,
+                    db,
+                    hints,
+                    rules=rules,
+                    scanner=scanner,
+                    metrics=metrics,
+                    health=health,
+                    stop=stop,
                 )
 
 
@@ -70,6 +79,7 @@ async def _work(
     db: Database,
     hints: Hints,
     *,
+    rules: Reloader,
     scanner: Scanner,
     metrics: Metrics,
     health: Health,
@@ -90,6 +100,7 @@ async def _work(
     beating = asyncio.create_task(heartbeat.run())
     taking = [asyncio.create_task(lane.run()) for lane in lanes]
     taking.append(asyncio.create_task(dispatcher.run()))
+    taking.append(asyncio.create_task(rules.run()))
     stopping = asyncio.create_task(stop.wait())
     try:
         log.info(

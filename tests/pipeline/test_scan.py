@@ -12,6 +12,7 @@ import pytest
 from hunter.config import Config, Secret
 from hunter.core.answers import Depth, Survey
 from hunter.core.errors import NotFound, Unavailable
+from hunter.core.facts import Rules
 from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
 from hunter.local.proxy import Proxy
@@ -185,10 +186,10 @@ async def test_an_older_survey_writes_its_result_only(db: Database, run: Run) ->
 class Stumbling(Scanner):
     """Cannot judge b.example."""
 
-    def _verdict(self, at: Any, seen: Survey, standing: Standing) -> Any:
+    def _verdict(self, at: Any, seen: Survey, standing: Standing, rules: Rules) -> Any:
         if seen.domain == "b.example":
             raise ZeroDivisionError("nul \0 and \ud800")
-        return super()._verdict(at, seen, standing)
+        return super()._verdict(at, seen, standing, rules)
 
 
 async def test_a_domain_that_cannot_be_judged_fails_alone_with_the_reason(
@@ -211,10 +212,10 @@ async def test_a_domain_that_cannot_be_judged_fails_alone_with_the_reason(
 class Spoiling(Scanner):
     """Gives PostgreSQL something it refuses for b.example."""
 
-    def _verdict(self, at: Any, seen: Survey, standing: Standing) -> Any:
+    def _verdict(self, at: Any, seen: Survey, standing: Standing, rules: Rules) -> Any:
         import msgspec
 
-        verdict = super()._verdict(at, seen, standing)
+        verdict = super()._verdict(at, seen, standing, rules)
         if seen.domain != "b.example" or verdict.lead is None:
             return verdict
         judgement = msgspec.structs.replace(verdict.lead.judgement, tenant_name="nul \0 byte")

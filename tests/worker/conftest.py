@@ -173,6 +173,8 @@ _PASSED_ON = (
     "drain_grace_s",
     "db_pool_size",
     "crash",
+    "rules_dir",
+    "rules_poll_s",
 )
 
 
