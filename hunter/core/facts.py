@@ -180,6 +180,7 @@ class PriorityRow(msgspec.Struct, frozen=True):
 class ChangeRow(msgspec.Struct, frozen=True):
     """What would change a judgement, in a sentence, when all facts hold."""
 
+    id: str
     when: tuple[str, ...]
     sentence: str
 

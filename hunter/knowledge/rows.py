@@ -166,5 +166,6 @@ class PriorityLine(Written, frozen=True, kw_only=True):
 class ChangeLine(Written, frozen=True, kw_only=True):
     """A row of changes in rules.yaml."""
 
+    id: str
     when: list[str]
     sentence: str

@@ -111,7 +111,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities row 4: any_of.0: no such fact: tenant"),
         ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities row 3: all_of.0: no such fact: claimed"),
         ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "file: public_suffixes: Expected `str`"),
-        ("rules", "changes:\n- {when: [unanswered]", "changes:\n- {when: [silence]", "changes row 1: when.0: no such fact"),
+        ("rules", "changes:\n- {id: unanswered, when: [unanswered]", "changes:\n- {id: unanswered, when: [silence]", "changes row 1 (unanswered): when.0: no such fact"),
         ("rules", "relations:\n", "relations: 3\nothers:\n", "file: relations: Expected `object`"),
     ],
 )  # fmt: skip
