@@ -86,6 +86,8 @@ class Provider(msgspec.Struct, frozen=True):
     country: str
     #: yes, partial or no
     verified: str
+    #: us_gov, china or germany for a sovereign cloud of Microsoft, else ""
+    cloud: str = ""
 
 
 class ProductRow(msgspec.Struct, frozen=True):
@@ -111,6 +113,8 @@ class SignalRow(msgspec.Struct, frozen=True):
     says: str
     #: CNAME and SRV targets; None when the signal stands in TXT
     targets: SuffixIndex[bool] | None
+    #: row of the product table that the token is a trace of as well, else ""
+    product: str = ""
 
 
 class Selector(msgspec.Struct, frozen=True):

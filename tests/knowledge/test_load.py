@@ -78,6 +78,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("providers", "mx_regex: '^inbound", "mx_regex: '^(inbound", "(amazon_workmail): mx_regex: not a regular expression"),
         ("providers", "txt: 't-verify='", "txt: 'T-verify='", "(tuta): txt: T-verify="),
         ("products", "'/00d[a-z0-9]{12,15}=/", "'/(00d)=/", "(salesforce): txt: expressions are joined into one; write groups as (?:…)"),
+        ("signals", "product: google_workspace_txt", "product: gws", "(google_account): product: no such row: gws"),
         ("selectors", "operator: microsoft365", "operator: ms", "(selector1): operator: no such row: ms"),
         ("selectors", "tier: 0", "tier: 5", "selectors row 1 (selector1): tier: Invalid enum value 5; write one of 0, 1, 2"),
         ("signals", "ask: [CNAME msoid]", "ask: [A msoid]", "(msoid): ask.0: A msoid"),
