@@ -211,7 +211,9 @@ class Config:
         64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)
     )
     worker_slots: int = _setting(
-        24, "Bulk chunks a worker process works on at once.", _whole(1, 64)
+        24,
+        "Most bulk chunks a worker process works on at once; fewer while they wait for each other.",
+        _whole(1, 64),
     )
     interactive_slots: int = _setting(
         16, "Interactive chunks a worker process works on at once, beside the bulk.", _whole(1, 256)

@@ -58,6 +58,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             metrics,
             worker_id=uuid7(),
             lease_s=config.lease_s,
+            slots=config.worker_slots,
         )
         rules.on_change(scanner.use)
         async with serve_probes(config.host, config.worker_port, health, metrics):
