@@ -229,6 +229,11 @@ class Config:
     dispatch_interval_s: float = _setting(
         0.5, "Time between two looks of the dispatcher.", _seconds(0.05, 60)
     )
+    fetch_policies: bool = _setting(
+        False,
+        "Fetch MTA-STS policy files over HTTPS in scans of full depth (docs/outbound.md).",
+        _truth,
+    )
     outbound_ca_file: str = _setting(
         "",
         "PEM file of the certificate authorities to trust in connections out. Empty: the system's.",

@@ -23,6 +23,7 @@ from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.pipeline.holding import Holding
+from hunter.pipeline.looking import Looker
 from hunter.pipeline.pace import Pace
 from hunter.pipeline.pause import Pause
 from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
@@ -30,7 +31,6 @@ from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.resolver.survey import survey
 from hunter.store import chunks, completion, judged, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
@@ -76,6 +76,7 @@ class Scanner:
         worker_id: UUID,
         lease_s: float,
         slots: int = 8,
+        looker: Looker | None = None,
     ) -> None:
         self.worker_id = worker_id
         #: slots for bulk chunks
@@ -86,6 +87,7 @@ class Scanner:
         self._engine = engine
         #: the rules in force; replaced while running, and read once for each chunk
         self.knowledge = knowledge
+        self._looker = looker or Looker(engine)
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
@@ -199,7 +201,7 @@ class Scanner:
         self, claim: Claim, domain: str, knowledge: Knowledge, one_less: Callable[[], None]
     ) -> Seen:
         try:
-            seen = await survey(self._engine, domain, claim.depth, knowledge, lane=Lane(claim.lane))
+            seen = await self._looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
