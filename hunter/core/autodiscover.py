@@ -58,9 +58,12 @@ def _read_own_autodiscover(seen: Seen) -> None:
     signs they write into SPF, which nobody writes by hand, tell them.
     """
     survey = seen.survey
+    addresses = _autodiscover_addresses(survey)
+    if not addresses:
+        return
     web, wildcard = survey.get(_A), survey.get(_A, WILDCARD)
     shared = {record for each in (web, wildcard) if each is not None for record in each.records}
-    for address in _autodiscover_addresses(survey):
+    for address in addresses:
         if is_silent(address) or is_silent(web):
             seen.doubt(EXCHANGE, "autodiscover")
         own = "" if is_silent(web) else next(iter(sorted({*address.records} - shared)), "")

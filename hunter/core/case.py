@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 
 from hunter.core.facts import Rules
-from hunter.core.identity import Guess
+from hunter.core.identity import Guess, Pillar
 from hunter.core.judgement import Evidence, History, Product, Signal
 from hunter.core.registration import Registration
 from hunter.core.score import Fact
@@ -31,6 +31,7 @@ class Placement(msgspec.Struct, frozen=True, gc=False):
     #: deciding questions that nobody answered
     missing: tuple[Evidence, ...] = ()
     guess: Guess | None = None
+    pillar: Pillar | None = None
 
 
 class Case(msgspec.Struct):

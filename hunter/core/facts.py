@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Hashable
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from hunter.core.judgement import Axis, Segment
-from hunter.core.tables import FactTable, SuffixIndex, TokenIndex
+from hunter.core.tables import FactTable, Memo, SuffixIndex, TokenIndex
+
+if TYPE_CHECKING:
+    from hunter.core.identity import Guess, Pillar
+
+#: most that is recalled of one kind
+_RECALLED = 4096
 
 #: what rules may speak of, beside the facts named by product relations
 FACTS = frozenset(
@@ -86,8 +93,6 @@ class Provider(msgspec.Struct, frozen=True):
     country: str
     #: yes, partial or no
     verified: str
-    #: us_gov, china or germany for a sovereign cloud of Microsoft, else ""
-    cloud: str = ""
 
 
 class ProductRow(msgspec.Struct, frozen=True):
@@ -113,8 +118,6 @@ class SignalRow(msgspec.Struct, frozen=True):
     says: str
     #: CNAME and SRV targets; None when the signal stands in TXT
     targets: SuffixIndex[bool] | None
-    #: row of the product table that the token is a trace of as well, else ""
-    product: str = ""
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -184,7 +187,6 @@ class PriorityRow(msgspec.Struct, frozen=True):
 class ChangeRow(msgspec.Struct, frozen=True):
     """What would change a judgement, in a sentence, when all facts hold."""
 
-    id: str
     when: tuple[str, ...]
     sentence: str
 
@@ -213,6 +215,28 @@ class Identity(msgspec.Struct, frozen=True):
     fixed: dict[str, float]
     suites: dict[str, Suite]
     default: Suite
+
+
+class NameServers(msgspec.Struct, frozen=True):
+    """What a set of name servers shows."""
+
+    hosts: tuple[str, ...]
+    #: ids of the operators, blanks between
+    owners: str
+    #: (product, host)
+    products: tuple[tuple[str, str], ...]
+
+
+class Recalled:
+    """What was worked out under one version of the rules and is asked for again and again."""
+
+    __slots__ = ("guesses", "name_servers")
+
+    def __init__(self) -> None:
+        #: where the mailboxes are and how that is without the strongest sign, by looks, suite, features and market
+        self.guesses: Memo[Hashable, tuple[Guess, Pillar | None]] = Memo(_RECALLED)
+        #: by the NS records as received
+        self.name_servers: Memo[tuple[str, ...], NameServers] = Memo(_RECALLED)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -255,3 +279,8 @@ class Rules(msgspec.Struct, frozen=True):
     migrating_days: int
     #: suffixes under which only public bodies register
     public_suffixes: SuffixIndex[str]
+    recalled: Recalled = msgspec.field(default_factory=Recalled)
+
+    def __post_init__(self) -> None:
+        """Rules made out of others recall nothing of them."""
+        msgspec.structs.force_setattr(self, "recalled", Recalled())

@@ -57,6 +57,25 @@ class Guess(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...]
 
 
+class Pillar(msgspec.Struct, frozen=True, gc=False):
+    """The proved feature that an answer rests on most."""
+
+    feature: str
+    #: probability of the answer had it been absent
+    without: float
+
+
+def pillar_of(outcome: Guess) -> Pillar | None:
+    """What the answer rests on most; None when it rests on the MX alone, or nothing is answered."""
+    if outcome.suite is None:
+        return None
+    mine = next(each for each in outcome.candidates if each.suite == outcome.suite)
+    if not mine.weights:
+        return None
+    feature, _ = max(mine.weights, key=lambda pair: pair[1])
+    return Pillar(feature, without(outcome, feature))
+
+
 def market_of(domain: str) -> str:
     """The country code a name is under, "global" for any other top-level domain."""
     last = domain.rpartition(".")[2]

@@ -9,7 +9,7 @@ from hunter.core.facts import Kind, Provider, Role, Rules
 from hunter.core.judgement import Evidence, ScanStatus, State
 from hunter.core.refusals import NEVER_COMPANIES
 from hunter.core.score import Fact
-from hunter.core.seen import MAX_MX, Seen, not_asked, proof
+from hunter.core.seen import Seen, not_asked, proof
 
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _MX, _TXT, _CNAME, _NS = RRType.MX, RRType.TXT, RRType.CNAME, RRType.NS
@@ -92,7 +92,7 @@ def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
     mx = seen.mx
     if mx is None or not mx.outcome.is_known:
         return Placement("unknown", "", missing, missing=missing)
-    base = tuple(proof(mx, record) for record in sorted(mx.records)[:MAX_MX]) or (proof(mx),)
+    base = seen.mx_evidence
     if mx.outcome is _NXDOMAIN and not mx.chain:
         return Placement(
             "domain_missing", "domain_missing", base, confidence=fixed["domain_missing"]
@@ -201,14 +201,7 @@ def _inferred(
 ) -> Placement:
     """Placement by the identity model."""
     looks, suite = mx_looks(seen, operator, rules)
-    outcome = identity.guess(
-        rules.identity,
-        mx_class=looks,
-        mx_suite=suite,
-        proved=seen.proved,
-        silent=seen.silent,
-        market=identity.market_of(seen.survey.domain),
-    )
+    outcome, pillar = _guess(seen, looks, suite, rules)
     state = "forwarding" if looks == "forwarder" else "mail"
     if missing or outcome.is_open:
         open_questions = missing or tuple(
@@ -243,7 +236,30 @@ def _inferred(
             outcome.probability, outcome.suite, rules, is_receiver=suite == outcome.suite
         ),
         guess=outcome,
+        pillar=pillar,
     )
+
+
+def _guess(
+    seen: Seen, looks: str, suite: str | None, rules: Rules
+) -> tuple[identity.Guess, identity.Pillar | None]:
+    """The identity model's answer, and what it rests on; worked out once for companies that are alike."""
+    market = identity.market_of(seen.survey.domain)
+    proved = tuple([(name, *found) for name, found in seen.proved.items()])
+    silent = tuple([(name, *sorted(found)) for name, found in seen.silent.items()])
+    alike = (looks, suite, market, proved, silent)
+    known = rules.recalled.guesses.get(alike)
+    if known is not None:
+        return known
+    outcome = identity.guess(
+        rules.identity,
+        mx_class=looks,
+        mx_suite=suite,
+        proved=seen.proved,
+        silent=seen.silent,
+        market=market,
+    )
+    return rules.recalled.guesses.keep(alike, (outcome, identity.pillar_of(outcome)))
 
 
 def _rest(

@@ -20,10 +20,6 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     what: str = ""
     #: when it happened, or will
     date: dt.date | None = None
-    #: the plain name in `what`, where that is more than a name
-    name: str = ""
-    #: half a sentence with "if", when it holds for some only
-    condition: str = ""
 
 
 Facts = Mapping[str, Fact]
@@ -51,9 +47,11 @@ def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tup
             counted[rule.id] = max(points, room[rule.axis] - rules.axis_caps[rule.axis])
             room[rule.axis] -= counted[rule.id]
     return tuple(
-        _line(rule, counted[rule.id], facts, names, as_of)
-        for rule, _ in worth
-        if counted.get(rule.id)
+        [
+            _line(rule, counted[rule.id], facts, names, as_of)
+            for rule, _ in worth
+            if counted.get(rule.id)
+        ]
     )
 
 
@@ -115,11 +113,23 @@ def fill(sentence: str, facts: Facts, names: Names, as_of: dt.date) -> str:
     """A sentence of the verdict table: {what_<fact>} and {days_<fact>} besides the names."""
     if "{" not in sentence:
         return sentence
-    words: dict[str, str] = dict(names)
-    for name, fact in facts.items():
-        words[f"what_{name}"] = fact.what
-        words[f"days_{name}"] = str(abs((as_of - fact.date).days)) if fact.date else ""
-    return capital(sentence.format(**words))
+    return capital(sentence.format_map(_Words(names, facts, as_of)))
+
+
+class _Words(dict[str, str]):
+    """The words of a sentence: names as they are, those of a fact when they are asked for."""
+
+    def __init__(self, names: Names, facts: Facts, as_of: dt.date) -> None:
+        super().__init__(names)
+        self._facts = facts
+        self._as_of = as_of
+
+    def __missing__(self, word: str) -> str:
+        kind, _, name = word.partition("_")
+        fact = self._facts[name]
+        if kind == "what":
+            return fact.what
+        return str(abs((self._as_of - fact.date).days)) if fact.date else ""
 
 
 def capital(sentence: str) -> str:
@@ -129,7 +139,7 @@ def capital(sentence: str) -> str:
 
 def total(lines: Iterable[ScoreLine], axis: Axis) -> int:
     """Sum of the lines of one axis."""
-    return sum(line.points for line in lines if line.axis is axis)
+    return sum([line.points for line in lines if line.axis is axis])
 
 
 def verdict(facts: Facts, rules: Rules) -> VerdictRow:
@@ -148,14 +158,15 @@ def priority_row(
 ) -> PriorityRow | None:
     """The first row of the priority table that fits. Without a number nothing is called first."""
     sure = -1.0 if confidence is None else confidence
+    names = facts.keys()
     for row in rows:
         if (
             segment in row.segments
             and score >= row.score_from
             and urgency >= row.urgency_from
             and sure < row.confidence_below
-            and all(name in facts for name in row.all_of)
-            and (not row.any_of or any(name in facts for name in row.any_of))
+            and (not row.all_of or names >= set(row.all_of))
+            and (not row.any_of or not names.isdisjoint(row.any_of))
         ):
             return row
     return None

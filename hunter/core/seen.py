@@ -45,6 +45,10 @@ class Seen(msgspec.Struct):
     survey: Survey
     mx: Answer | None
     mail: Mail | None
+    #: in an order that does not depend on the order received
+    mx_records: tuple[str, ...]
+    #: the first of them; the answer itself when it has none
+    mx_evidence: tuple[Evidence, ...]
     spf: SpfView
     signals: dict[str, Signal]
     #: suite → feature → proof
@@ -59,6 +63,18 @@ class Seen(msgspec.Struct):
     tenant_name: str | None = None
     #: domain that the Exchange Online label of the MX or DKIM record belongs to
     eop_labels: tuple[tuple[str, Evidence], ...] = ()
+    #: question → the one signal that it was answered by nothing, or by nobody
+    bare: dict[str, Signal] = {}
+
+    def signal(self, answer: Answer, record: str = "") -> Signal:
+        """Present with the record that shows it; else absent or unknown, one object for an answer."""
+        if record:
+            return signal_of(answer, record, record)
+        question = answer.name + " " + answer.rrtype
+        found = self.bare.get(question)
+        if found is None:
+            found = self.bare[question] = signal_of(answer)
+        return found
 
     def prove(self, suite: str, feature: str, proof: tuple[Evidence, ...]) -> None:
         """Note that `proof` shows a feature of a suite."""

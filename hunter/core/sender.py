@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from hunter.core.answers import Answer, Depth, RRType, Survey
@@ -14,6 +16,8 @@ from hunter.core.wildcard import without_wildcards
 
 #: mechanisms whose value names a sender
 _NAMING = frozenset({"include", "a", "exists"})
+#: more characters of SPF than this are not remembered
+_LONG_TEXT = 1024
 
 
 class SpfView(msgspec.Struct, frozen=True, gc=False):
@@ -54,10 +58,22 @@ def read_spf(survey: Survey) -> SpfView:
     txt = survey.get(RRType.TXT)
     if txt is None or not txt.outcome.is_known:
         return SpfView()
-    choice = select_spf(sorted(txt.records))
+    records = tuple(sorted([text for text in txt.records if "spf" in text.lower()]))
+    view = _known_view(records) if sum(map(len, records)) <= _LONG_TEXT else _first_level(records)
+    findings = view.findings
+    if not view.record:
+        findings = findings or (Finding.of("spf_missing", domain=survey.domain),)
+    elif survey.depth is Depth.FULL:
+        found = walk_spf(survey.domain, lambda name, kind: survey.lookup(kind, name)).findings
+        findings = tuple(dict.fromkeys((*findings, *found)))
+    return view if findings is view.findings else msgspec.structs.replace(view, findings=findings)
+
+
+def _first_level(records: tuple[str, ...]) -> SpfView:
+    """What the records of one name say without any other name."""
+    choice = select_spf(records)
     if not choice.records:
-        missing = Finding.of("spf_missing", domain=survey.domain)
-        return SpfView(findings=choice.findings or (missing,))
+        return SpfView(findings=choice.findings)
     targets: list[tuple[str, str]] = []
     addresses: set[str] = set()
     is_hidden = False
@@ -70,8 +86,6 @@ def read_spf(survey: Survey) -> SpfView:
                 targets.append((record.text, value.lower().rstrip(".")))
         addresses.update(term.value for term in record.mechanisms if term.name.startswith("ip"))
     findings = choice.findings + tuple(each for r in choice.records for each in r.findings)
-    if survey.depth is Depth.FULL:
-        findings += walk_spf(survey.domain, lambda name, kind: survey.lookup(kind, name)).findings
     first = choice.records[0]
     return SpfView(
         record=first.text,
@@ -83,6 +97,10 @@ def read_spf(survey: Survey) -> SpfView:
         redirect=first.redirect or "",
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+#: customers of one provider publish the same record; long ones are rarely alike
+_known_view = lru_cache(maxsize=2048)(_first_level)
 
 
 def read_dmarc(survey: Survey) -> DmarcView:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.case import Case
-from hunter.core.exchange_online import label_findings
+from hunter.core.eop_label import decode_label
 from hunter.core.judgement import Finding, Signal, State
 from hunter.core.score import fill
 from hunter.core.seen import MAX_MX, Seen, not_asked, proof, signal_of
@@ -30,14 +30,14 @@ _FEATURES = {
 def mx_signal(seen: Seen) -> Signal:
     if seen.mx is None:
         return Signal(_UNKNOWN, "", (not_asked(seen.survey, _MX),))
-    records = sorted(seen.mx.records)[:MAX_MX]
+    records = seen.mx_records[:MAX_MX]
     if not records:
         return signal_of(seen.mx)
-    more = len(seen.mx.records) - len(records)
+    more = len(seen.mx_records) - len(records)
     return Signal(
         _PRESENT,
         ", ".join(records) + (f" and {more} more" if more else ""),
-        tuple(proof(seen.mx, record) for record in records),
+        seen.mx_evidence,
         seen.mx.stale_since,
     )
 
@@ -76,7 +76,15 @@ def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
     found = [*(seen.mail.findings if seen.mail is not None else ()), *seen.spf.findings]
     found += dmarc.findings
     found += [finding for key in seen.keys for finding in key.findings]
-    found += label_findings(seen)
+    for label, evidence in seen.eop_labels:
+        other = decode_label(label)
+        if other is not None and other != seen.survey.domain:
+            found.append(
+                Finding.of(
+                    "eop_label_mismatch", name=evidence.question.partition(" ")[0], other=other
+                )
+            )
+            break
     return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 
@@ -84,14 +92,11 @@ def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
     """What would turn the judgement, in sentences."""
     place, facts, rules = case.place, case.facts, case.rules
     found = []
-    outcome = place.guess
-    if outcome is not None and outcome.suite is not None and place.fact:
-        mine = next(each for each in outcome.candidates if each.suite == outcome.suite)
-        if mine.weights:
-            feature, _ = max(mine.weights, key=lambda pair: pair[1])
-            chance = identity.without(outcome, feature)
-            found.append(
-                f"Without {_FEATURES[feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
-            )
+    pillar = place.pillar
+    if pillar is not None and place.fact:
+        chance = pillar.without
+        found.append(
+            f"Without {_FEATURES[pillar.feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
+        )
     found += [fill(row.sentence, facts, names, case.as_of) for row in rules.changes.holding(facts)]
     return tuple(found)

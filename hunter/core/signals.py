@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from hunter.core.answers import Answer, Outcome, RRType, Survey
 from hunter.core.autodiscover import read_autodiscover
 from hunter.core.dkim import SelectorState, read_selector
-from hunter.core.facts import Rules
+from hunter.core.facts import NameServers, Rules, SignalRow
 from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
 from hunter.core.judgement import Evidence, Signal, State
 from hunter.core.provider import family_of, holds_mailboxes, read_mx
-from hunter.core.seen import Key, Seen, is_silent, proof, signal_of, targets_of
+from hunter.core.seen import MAX_MX, Key, Seen, is_silent, proof, signal_of, targets_of
 from hunter.core.sender import read_spf
 from hunter.core.suffixes import registrable_domain
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY, same_answer, without_wildcards
@@ -46,12 +46,15 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
     mx = survey.get(_MX)
     txt = survey.get(_TXT)
     mail = None
+    records = () if mx is None else tuple(sorted(mx.records))
     if mx is not None and mx.outcome is Outcome.FOUND:
         mail = read_mx(mx, survey.domain, rules, lambda name, kind: survey.lookup(kind, name))
     seen = Seen(
         survey=survey,
         mx=mx,
         mail=mail,
+        mx_records=records,
+        mx_evidence=_mx_evidence(mx, records),
         spf=read_spf(survey),
         signals={},
         proved={},
@@ -71,6 +74,12 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
     return seen
 
 
+def _mx_evidence(mx: Answer | None, records: tuple[str, ...]) -> tuple[Evidence, ...]:
+    if mx is None:
+        return ()
+    return tuple([proof(mx, record) for record in records[:MAX_MX]]) or (proof(mx),)
+
+
 def _trace(seen: Seen, product: str, how: str, evidence: Evidence) -> None:
     seen.traces.setdefault(product, []).append((how, evidence))
 
@@ -79,7 +88,7 @@ def _read_txt(seen: Seen, txt: Answer | None, rules: Rules) -> None:
     """Tokens of the domain's own TXT records, trimmed and without case."""
     if txt is None:
         return
-    for record in sorted(txt.records):
+    for record in sorted(txt.records) if len(txt.records) > 1 else txt.records:
         text = record.strip().lower()
         if text.startswith("v=spf1"):
             continue
@@ -89,9 +98,6 @@ def _read_txt(seen: Seen, txt: Answer | None, rules: Rules) -> None:
         kind, row = meaning
         if kind == "signal":
             seen.signals.setdefault(row, signal_of(txt, record, record.strip()))
-            product = rules.signals[row].product
-            if product:
-                _trace(seen, product, "txt", proof(txt, record))
         elif kind == "product":
             _trace(seen, row, "txt", proof(txt, record))
 
@@ -108,19 +114,23 @@ def _read_signals(seen: Seen, rules: Rules) -> None:
             if answer is None:
                 continue
             record = ""
-            if row.targets is not None:
-                record = next((each for each in targets_of(answer) if row.targets.find(each)), "")
-            elif label:
-                index = rules.label_tokens[label]
-                record = next(
-                    (each for each in sorted(answer.records) if index.find(each.strip().lower())),
-                    "",
-                )
-            here = signal_of(answer, record, record)
+            if answer.records or answer.chain:
+                record = _record_at(label, answer, row, rules)
+            here = seen.signal(answer, record)
             if found is None or _outranks(here, found):
                 found = here
         if found is not None:
             seen.signals[row.id] = found
+
+
+def _record_at(label: str, answer: Answer, row: SignalRow, rules: Rules) -> str:
+    """The record or name of an answer that shows a signal, "" without one."""
+    if row.targets is not None:
+        return next((each for each in targets_of(answer) if row.targets.find(each)), "")
+    if not label:  # tokens of the domain itself were read before
+        return ""
+    index = rules.label_tokens[label]
+    return next((each for each in sorted(answer.records) if index.find(each.strip().lower())), "")
 
 
 def _outranks(new: Signal, old: Signal) -> bool:
@@ -132,12 +142,15 @@ def _read_names(seen: Seen, rules: Rules) -> None:
     """CNAME targets below the domain, DKIM selectors among them."""
     suffix = "." + seen.survey.domain
     key_suffix = _DOMAINKEY + suffix
-    below = sorted(
-        (each for each in seen.survey.answers.values() if each.name.endswith(suffix)),
-        key=lambda each: each.name,
-    )
+    # an answer that proves an absence names nobody
+    below = [
+        (question, each)
+        for question, each in seen.survey.answers.items()
+        if (each.records or each.chain or not each.outcome.is_known) and each.name.endswith(suffix)
+    ]
+    below.sort()
     probe = seen.survey.get(_TXT, WILDCARD_KEY)
-    for answer in below:
+    for _, answer in below:
         if answer.name.startswith(WILDCARD):
             continue
         is_key = answer.name.endswith(key_suffix)
@@ -153,12 +166,12 @@ def _read_names(seen: Seen, rules: Rules) -> None:
 
 def _read_key(seen: Seen, answer: Answer, selector: str, rules: Rules) -> None:
     row = rules.selectors.get(selector)
-    found = read_selector(answer, seen.survey.domain)
     operator = family_of(row.operator, rules) if row is not None else ""
     if not answer.outcome.is_known and not answer.chain:
         if holds_mailboxes(operator, rules):
             seen.doubt(operator, "dkim")
         return
+    found = read_selector(answer, seen.survey.domain)
     targets = targets_of(answer)
     text = next(iter(sorted(answer.records)), "") if answer.rrtype is _TXT else ""
     if found.state not in {SelectorState.NOT_FOUND, SelectorState.UNKNOWN}:
@@ -187,13 +200,13 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
         return
     hosts = seen.mail.hosts if seen.mail is not None else ()
     microsoft = [host.host for host in hosts if family_of(host.operator, rules) == MICROSOFT]
-    seen.signals["mx_microsoft"] = signal_of(mx, *_record_of(mx, microsoft))
+    seen.signals["mx_microsoft"] = _named_in(seen, mx, microsoft)
     proofs = seen.mail.proofs if seen.mail is not None else ()
-    seen.signals["mx_proof"] = signal_of(mx, *_record_of(mx, proofs))
+    seen.signals["mx_proof"] = _named_in(seen, mx, proofs)
     for name in microsoft:
         match = _MX_LABEL.match(name)
         if match is not None:
-            seen.eop_labels += ((match["label"], proof(mx, _record_of(mx, [name])[0])),)
+            seen.eop_labels += ((match["label"], proof(mx, _record_of(seen, name))),)
     for host in hosts:
         if host.operator not in rules.providers:
             _read_mx_target(seen, seen.survey.lookup(_A, host.host), rules)
@@ -212,11 +225,16 @@ def _read_mx_target(seen: Seen, answer: Answer | None, rules: Rules) -> None:
         seen.doubt(MICROSOFT, "mx_target")
 
 
-def _record_of(mx: Answer, hosts: Iterable[str]) -> tuple[str, str]:
-    """The MX record of the first of these hosts, and the host; empty when there is none."""
-    host = next(iter(hosts), "")
-    records = (each for each in sorted(mx.records) if host and _exchange(each) == host)
-    return next(records, ""), host
+def _named_in(seen: Seen, mx: Answer, hosts: Sequence[str]) -> Signal:
+    """Present with the MX record of the first of these hosts; else absent or unknown."""
+    if not hosts:
+        return seen.signal(mx)
+    return signal_of(mx, _record_of(seen, hosts[0]), hosts[0])
+
+
+def _record_of(seen: Seen, host: str) -> str:
+    """The MX record of a host, "" when there is none."""
+    return next((each for each in seen.mx_records if _exchange(each) == host), "")
 
 
 def _exchange(record: str) -> str:
@@ -245,7 +263,7 @@ def _read_spf(seen: Seen, txt: Answer | None, rules: Rules) -> None:
             # macros and redirects hide who sends: neither a yes nor a no
             seen.signals[name] = Signal(_UNKNOWN, "", (proof(txt, spf.record),))
         else:
-            seen.signals[name] = signal_of(txt, record, record)
+            seen.signals[name] = seen.signal(txt, record)
     if not txt.outcome.is_known:
         for suite in (MICROSOFT, GOOGLE):
             seen.doubt(suite, "spf")
@@ -259,17 +277,29 @@ def _read_nameservers(seen: Seen, rules: Rules) -> None:
     answer = seen.survey.get(_NS)
     if answer is None:
         return
-    seen.ns = tuple(sorted(answer.records))
-    owners = sorted({dns_host(each, rules) for each in seen.ns})
-    seen.signals["ns"] = signal_of(answer, seen.ns[0] if seen.ns else "", " ".join(owners))
-    for host in seen.ns:
+    known = rules.recalled.name_servers
+    found = known.get(answer.records) or known.keep(
+        answer.records, _name_servers(answer.records, rules)
+    )
+    seen.ns = found.hosts
+    seen.signals["ns"] = signal_of(answer, seen.ns[0] if seen.ns else "", found.owners)
+    for product, host in found.products:
+        _trace(seen, product, "ns", proof(answer, host))
+
+
+def _name_servers(records: tuple[str, ...], rules: Rules) -> NameServers:
+    hosts = tuple(sorted(records))
+    owners = sorted({dns_host(each, rules) for each in hosts})
+    products = []
+    for host in hosts:
         product = rules.product_ns.find(host)
         if product is None:
             match = rules.product_ns_pattern.search(host)
             if match is not None and match.lastindex is not None:
                 product = rules.product_ns_pattern_ids[match.lastindex - 1]
         if product is not None:
-            _trace(seen, product, "ns", proof(answer, host))
+            products.append((product, host))
+    return NameServers(hosts, " ".join(owners), tuple(products))
 
 
 def dns_host(host: str, rules: Rules) -> str:

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 #: no name is longer as text: 255 bytes, of which each may need four characters
 _LONGEST_NAME = 1020
+#: companies are alike: a few hundred sets of facts make most of a list of thousands
+_KINDS_OF_CASES = 4096
 #: ("signal" | "product" | "provider", row id)
 Meaning = tuple[str, str]
 
@@ -72,6 +76,30 @@ class TokenIndex:
         return self._ids[match.lastindex - 1] if match and match.lastindex else None
 
 
+class Memo(Generic[K, V]):
+    """What a pure function said, by its arguments. When it is full it forgets everything.
+
+    It hangs on the rules under which that was said: two versions may judge in one process.
+    """
+
+    __slots__ = ("_limit", "_said")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._said: dict[K, V] = {}
+
+    def get(self, arguments: K) -> V | None:
+        """What was said for these arguments, None when nothing was."""
+        return self._said.get(arguments)
+
+    def keep(self, arguments: K, said: V) -> V:
+        """Remember and return what was said."""
+        if len(self._said) >= self._limit:
+            self._said.clear()
+        self._said[arguments] = said
+        return said
+
+
 class Conditional(Protocol):
     """A row that holds when all its facts do."""
 
@@ -86,18 +114,24 @@ C = TypeVar("C", bound=Conditional)
 class FactTable(Generic[C]):
     """Rows by the first of their facts, so that only rows with a chance are looked at."""
 
-    __slots__ = ("_always", "_by_fact", "rows")
+    __slots__ = ("_always", "_by_fact", "_held", "rows")
 
     def __init__(self, rows: Iterable[C]) -> None:
         self.rows = tuple(rows)
         self._always = [(place, row) for place, row in enumerate(self.rows) if not row.when]
         self._by_fact: dict[str, list[tuple[int, C]]] = {}
+        self._held: Memo[frozenset[str], tuple[C, ...]] = Memo(_KINDS_OF_CASES)
         for place, row in enumerate(self.rows):
             if row.when:
                 self._by_fact.setdefault(row.when[0], []).append((place, row))
 
-    def holding(self, facts: Mapping[str, object]) -> list[C]:
+    def holding(self, facts: Mapping[str, object]) -> tuple[C, ...]:
         """Rows whose facts are all there, in the order of the table."""
+        names = frozenset(facts)
+        held = self._held.get(names)
+        return self._held.keep(names, self._holding(facts)) if held is None else held
+
+    def _holding(self, facts: Mapping[str, object]) -> tuple[C, ...]:
         found = list(self._always)
         for name in facts:
             for each in self._by_fact.get(name, ()):
@@ -105,7 +139,7 @@ class FactTable(Generic[C]):
                 if len(when) == 1 or all(fact in facts for fact in when):
                     found.append(each)
         found.sort(key=_place)
-        return [row for _, row in found]
+        return tuple(row for _, row in found)
 
 
 def _place(pair: tuple[int, object]) -> int:

@@ -71,7 +71,7 @@ def _current(
         evidence=_json(merged) if earlier is None or _is_news(standing, merged) else None,
     )
     encoded = _json(judgement)
-    is_own = merged.answers == seen.answers and merged.policy == seen.policy
+    is_own = merged.answers == seen.answers
     result = _result(
         seen,
         judgement,
@@ -109,9 +109,9 @@ def _is_news(standing: Standing, merged: Survey) -> bool:
     before = standing.previous
     if before is None:
         return True
-    if before.policy != merged.policy or before.answers.keys() != merged.answers.keys():
-        return True
-    return any(answer.stale_since for each in (before, merged) for answer in each.answers.values())
+    return before.answers.keys() != merged.answers.keys() or any(
+        answer.stale_since for each in (before, merged) for answer in each.answers.values()
+    )
 
 
 def failed(domain: str, reason: str) -> Verdict:
