@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "work": "run a worker",
     "migrate": "bring the database schema up to date, or back",
     "spf": "check whether an address may send mail for a domain",
+    "rules": "fit the tables that judging uses",
     "config": "show every setting with its value and meaning",
     "doctor": "check the name servers and say what to change",
 }

@@ -27,6 +27,8 @@ PLACEMENT_FACTS = {
 #: most that an operator counts for that no public data confirms: its own MX proves at least who receives
 _UNVERIFIED_MX = 0.75
 _UNVERIFIED = 0.5
+#: of own MX hosts behind which no suite shows, the share that keeps the mailboxes: others filter or relay
+_OWN_KEEPS = 0.85
 
 
 def is_gateway(operator: str | None, rules: Rules) -> bool:
@@ -286,8 +288,10 @@ def _rest(
             confidence=min(outcome.best, rules.identity.name_from),
             guess=outcome,
         )
+    chance = outcome.probability
     if looks == "own":
         fact, place, evidence = "mail_self_hosted", provider.SELF_HOSTED, base + checked
+        chance *= _OWN_KEEPS
     elif looks == "unknown":
         return Placement(
             state,
@@ -306,7 +310,7 @@ def _rest(
         fact,
         evidence,
         provider=place or None,
-        confidence=_capped(outcome.probability, operator, rules, is_receiver=True),
+        confidence=_capped(chance, operator, rules, is_receiver=True),
         guess=outcome,
     )
 

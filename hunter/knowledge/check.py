@@ -56,7 +56,7 @@ class Checker:
 
     def _named(self, source: Source, path: Path) -> tuple[str, str]:
         if len(path) < 2 or not isinstance(path[1], int):
-            return "file", ".".join(map(str, path))
+            return "file", ".".join(map(str, path)) or "row"
         item = source.content[str(path[0])][path[1]]
         names = [item[each] for each in _NAMES if each in item] if isinstance(item, dict) else []
         place = f"{path[0]} row {path[1] + 1}" + (f" ({names[0]})" if names else "")

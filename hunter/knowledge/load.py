@@ -12,8 +12,10 @@ from typing import Final
 import msgspec
 
 from hunter.core.answers import Depth
-from hunter.core.facts import Rules
+from hunter.core.facts import Identity, Rules
 from hunter.core.provider import hides_mailboxes, selectors_for
+from hunter.core.trial import Calibration
+from hunter.knowledge.calibration import calibration_of
 from hunter.knowledge.check import Checker
 from hunter.knowledge.model import identity_model
 from hunter.knowledge.policy import policy
@@ -27,6 +29,7 @@ FILES: Final = (
     "selectors",
     "signals",
     "identity",
+    "calibration",
     "rules",
     "events",
 )
@@ -41,6 +44,10 @@ class Knowledge(msgspec.Struct, frozen=True):
     #: of rules and fact tables together: stored with every judgement
     version: str
     rules: Rules
+    #: the identity model before anything was fitted
+    hand: Identity
+    #: what was fitted, and how far it can be trusted
+    calibration: Calibration
     #: the text of each file
     texts: dict[str, str]
     #: names of the files that are the operator's own
@@ -115,10 +122,11 @@ def build_knowledge(texts: Mapping[str, str], own: frozenset[str] = frozenset())
     version = _version(check)
     fields = fact_tables(check) | policy(check)
     identity = identity_model(check)
-    if check.problems or identity is None:
+    calibration = calibration_of(check, identity) if identity is not None else None
+    if check.problems or identity is None or calibration is None:
         raise BadKnowledge(check.problems)
-    rules = Rules(version=version, identity=identity, **fields)
-    return Knowledge(version, rules, dict(texts), own)
+    rules = Rules(version=version, identity=calibration.applied(identity), **fields)
+    return Knowledge(version, rules, identity, calibration, dict(texts), own)
 
 
 def _version(check: Checker) -> str:

@@ -81,6 +81,7 @@ async def test_every_command_reports_all_wrong_settings_at_once(hunter: Hunter, 
         "migrate": ["up"],
         "doctor": ["dns"],
         "jobs": ["list"],
+        "rules": ["fit", "x.json"],
         "spf": ["a.test", "192.0.2.1"],
     }
     more = needed.get(name, [])

@@ -1,0 +1,219 @@
+"""Fit the identity model on domains whose mailboxes are known, and say how far its probabilities can be trusted."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import gzip
+import random
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from hunter.cli.terminal import harmless
+from hunter.config import Config
+from hunter.core.answers import Survey
+from hunter.core.calibration import Named
+from hunter.core.corpus import Corpus, read_corpus
+from hunter.core.errors import InvalidInput, Misconfigured
+from hunter.core.fit import MIN_ROWS, Examples, digest_of, examples_of
+from hunter.core.identity import market_of
+from hunter.core.trial import SCARCE, Calibration, publish, refusals, try_out
+from hunter.knowledge.calibration import dump_calibration
+from hunter.knowledge.load import load_own
+
+_GZIP = b"\x1f\x8b"
+_MAX_BYTES = 512 * 1024 * 1024
+_MAX_TOLD = 20
+_SEED = 7489
+#: ends with 1 when a version is refused
+_DONE, _REFUSED = 0, 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The corpus, which market of it, and where the coefficients go."""
+    parser.add_argument(
+        "corpora",
+        nargs="+",
+        type=Path,
+        metavar="CORPUS",
+        help="JSON or NDJSON, perhaps gzipped, rows {domain, provider, mx, spf, signals} or {domain, label, survey}; or CSV with domain,label",
+    )
+    parser.add_argument(
+        "--market", metavar="CC", help="use only this market's rows: at, tr, global"
+    )
+    parser.add_argument(
+        "--observations",
+        type=Path,
+        metavar="FILE",
+        help="stored surveys of the labelled domains, one JSON object a line",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write calibration.yaml here")
+    parser.add_argument(
+        "--source", default="", help="where the labels come from, noted in the file"
+    )
+    parser.add_argument("--licence", default="not stated", help="of the labels, noted in the file")
+    parser.add_argument(
+        "--date",
+        type=dt.date.fromisoformat,
+        default=None,
+        metavar="YYYY-MM-DD",
+        help="noted in the file (today)",
+    )
+
+
+def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Fit, try on what was held out, print; write the file unless the fit is refused."""
+    knowledge = load_own(Config.from_env(environ).rules_dir)
+    rules = knowledge.rules
+    stored = _surveys(arguments.observations) if arguments.observations else {}
+    files = [read_corpus(_text(path), rules, stored) for path in arguments.corpora]
+    corpus = Corpus(
+        tuple(row for each in files for row in each.rows),
+        tuple(refusal for each in files for refusal in each.refused),
+    )
+    if arguments.market:
+        corpus = _of_market(corpus, arguments.market.lower())
+    examples = examples_of(corpus.rows, rules)
+    digest = digest_of(examples.inferred)
+    trial = try_out(examples.inferred, knowledge.hand)
+    kind = "public corpus" if all(each.by_rule for each in corpus.rows) else "own labels"
+    date = (arguments.date or dt.datetime.now(dt.UTC).date()).isoformat()
+    found = publish(
+        trial,
+        version=f"{date[:7].replace('-', '.')}-{digest[:8]}",
+        date=date,
+        corpus=f"{kind} {_markets(examples)}",
+        source=arguments.source or ", ".join(path.name for path in arguments.corpora),
+        licence=arguments.licence,
+        digest=digest,
+        choose=random.Random(_SEED).randrange,  # noqa: S311 - the same samples every time
+    )
+    live = knowledge.calibration
+    recorded = live if live.digest == digest else None
+    for line in _report(corpus, examples, found):
+        print(harmless(line))
+    reasons = refusals(trial, examples.inferred, rules.identity, recorded)
+    for reason in reasons:
+        print(harmless(f"refused: {reason}"))
+    if reasons:
+        return _REFUSED
+    print(f"accepted: version {found.version}")
+    if arguments.out:
+        _write(arguments.out, dump_calibration(found))
+        print(harmless(f"written: {arguments.out}"))
+    return _DONE
+
+
+def _markets(examples: Examples) -> str:
+    """The markets that a fit is of: "AT", "AT and CH"."""
+    counts = Counter(each.market for each in examples.inferred)
+    return " and ".join(sorted(name.upper() for name, n in counts.items() if n >= MIN_ROWS))
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+        if raw.startswith(_GZIP):
+            unpacked = zlib.decompressobj(wbits=31)
+            raw = unpacked.decompress(raw, _MAX_BYTES)
+            if unpacked.unconsumed_tail:
+                raise InvalidInput(f"{path} unpacks to more than {_MAX_BYTES:,} bytes.")
+        return raw.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidInput(f"{path} is no whole gzip file: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8 at byte {error.start}.") from error
+
+
+def _surveys(path: Path) -> dict[str, Survey]:
+    """Stored surveys by domain; of several of one domain the last."""
+    decode = msgspec.json.Decoder(Survey).decode
+    found: dict[str, Survey] = {}
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            survey = decode(line)
+        except msgspec.DecodeError as error:
+            raise InvalidInput(f"{path} line {number} is no stored survey: {error}.") from error
+        found[survey.domain] = survey
+    return found
+
+
+def _of_market(corpus: Corpus, market: str) -> Corpus:
+    rows = tuple(each for each in corpus.rows if market_of(each.domain) == market)
+    if not rows:
+        raise InvalidInput(f"The corpus has no domain of market {market}.")
+    return Corpus(rows, corpus.refused)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _report(corpus: Corpus, examples: Examples, found: Calibration) -> Iterator[str]:
+    """What a person decides by, a line each."""
+    yield (
+        f"{len(corpus.rows)} rows read, {len(corpus.refused)} refused; "
+        f"{len(examples.inferred)} domains to learn from, {len(examples.visible)} whose MX is the suite's own"
+    )
+    for refusal in corpus.refused[:_MAX_TOLD]:
+        yield f"  {refusal.place}: {refusal.detail}"
+    if len(corpus.refused) > _MAX_TOLD:
+        yield f"  and {len(corpus.refused) - _MAX_TOLD} more"
+    for why, n in examples.left_out.items():
+        yield f"  left out, {why}: {n}"
+    yield ""
+    yield "coefficients (log-odds)                     by hand   fitted     rows"
+    for each in found.coefficients:
+        name = f"{each.suite} {each.feature} {each.mx}"
+        yield f"  {name:40} {each.hand:8.3f} {each.fitted:8.3f} {each.rows:8d}"
+    yield "  every other coefficient stays as set by hand: too few rows"
+    scaled = found.platt.slope != 1.0 or found.platt.shift != 0.0
+    yield (
+        f"Platt scaling: slope {found.platt.slope}, shift {found.platt.shift}"
+        if scaled
+        else "Platt scaling: none; on held-out folds it does not lower the log loss"
+    )
+    yield ""
+    yield f"held out in {found.folds} folds by operator and tenant, suite {found.suite}"
+    yield "  score            by hand   held out   95 % of bootstraps   positives a tenth"
+    for name in ("brier", "log_loss", "ece", "precision_top"):
+        hand, now, few = (
+            getattr(each, name) for each in (found.by_hand, found.held_out, found.scarce)
+        )
+        span = found.intervals[name]
+        yield f"  {name:14} {hand:9.4f} {now:10.4f}     {span.low:.4f} to {span.high:.4f} {few:19.4f}"
+    yield f"  named from 0.50 on: {_named(found.named)}"
+    yield f"  at a base rate of {SCARCE:.0%}: {_named(found.scarce_named)}"
+    for table in found.markets:
+        yield ""
+        yield f"market {table.market}: {found.basis(table.market)}"
+        yield "  bin              n     said  labelled"
+        for row in table.bins:
+            yield f"  {row.low:.3f}-{row.high:.3f} {row.n:6d} {row.said:8.3f} {row.labelled:9.3f}"
+    yield ""
+    yield "precision by look of the MX"
+    for each_class in found.classes:
+        shown = "-" if each_class.precision is None else f"{each_class.precision:.3f}"
+        yield f"  {each_class.mx:10} {each_class.n:6d} domains {each_class.named:6d} named  {shown}"
+
+
+def _named(named: Named) -> str:
+    parts = {
+        "precision": named.precision,
+        "recall": named.recall,
+        "false among the others": named.false_share,
+    }
+    return ", ".join(
+        f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in parts.items()
+    )
