@@ -177,6 +177,11 @@ class Config:
         "Time between two looks whether files of HUNTER_RULES_DIR changed.",
         _seconds(0.05, 3600),
     )
+    rejudge_interval_s: float = _setting(
+        5.0,
+        "Time between two looks whether leads are to be judged anew, by other rules or on another day.",
+        _seconds(0.05, 3600),
+    )
     log_level: str = _setting(
         "info",
         "debug, info, warning, error or critical. debug only in development.",

@@ -31,6 +31,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
     "hunter_rules_info": ("version",),
+    "hunter_rejudged_total": ("result",),
 }
 
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -228,6 +229,12 @@ class Metrics:
         self.hunter_rules_reload_failures_total = self._counter(
             "hunter_rules_reload_failures_total",
             "Changed files of HUNTER_RULES_DIR that had mistakes and were not taken.",
+        )
+        self.hunter_rejudged_total = self._counter(
+            "hunter_rejudged_total", "Leads judged anew without a scan, by what came out."
+        )
+        self.hunter_rejudge_held_total = self._counter(
+            "hunter_rejudge_held_total", "Runs held because too many providers would change."
         )
         self.hunter_build_info = self._gauge(
             "hunter_build_info", "Always 1; the version is a label."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Iterable
 from time import thread_time
 from typing import Any, Generic, TypeVar
 
@@ -21,8 +21,8 @@ class StageClock:
     itself alone.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self.seconds = dict.fromkeys(STAGES, 0.0)
+    def __init__(self, metrics: Metrics, stages: Iterable[str] = STAGES) -> None:
+        self.seconds = dict.fromkeys(stages, 0.0)
         self._charged = 0.0
         self._counter = metrics.hunter_scan_stage_cpu_seconds_total
         metrics.on_render(self._publish)

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.answers import Survey
+from hunter.core.decay import decays
 from hunter.core.facts import Rules
 from hunter.core.history import next_history
 from hunter.core.judge import judge
@@ -51,13 +52,28 @@ def verdict_on(
     if is_late:  # a later survey was written already: keep its state
         verdict = Verdict(_result(seen, judgement, _json(judgement), survey=_json(seen)))
     else:
-        verdict = _current(seen, merged, judgement, history, standing)
+        verdict = _current(
+            seen,
+            merged,
+            judgement,
+            history,
+            standing,
+            judged_on=as_of,
+            is_decaying=decays(judgement, rules, as_of),
+        )
     clock.charge("encode", thread_time() - judged_at)
     return verdict
 
 
 def _current(
-    seen: Survey, merged: Survey, judgement: Judgement, history: History, standing: Standing
+    seen: Survey,
+    merged: Survey,
+    judgement: Judgement,
+    history: History,
+    standing: Standing,
+    *,
+    judged_on: dt.date,
+    is_decaying: bool,
 ) -> Verdict:
     """The verdict of the latest survey, which becomes the lead's."""
     is_same = judgement.fingerprint == standing.fingerprint
@@ -79,7 +95,7 @@ def _current(
         survey=None if is_own else _json(seen),
         observation_id=observed.id,
     )
-    lead = JudgedLead(judgement, encoded, history, observed.id)
+    lead = JudgedLead(judgement, encoded, history, observed.id, judged_on, is_decaying)
     return Verdict(result, lead, observed, is_new=earlier is None)
 
 

@@ -403,17 +403,23 @@ async def counts(conn: Connection) -> tuple[dict[str, int], float]:
 
 
 _BEAT: Final[LiteralString] = """
-    INSERT INTO worker_process (id, slots, interactive_slots) VALUES ($1, $2, $3)
+    INSERT INTO worker_process (id, slots, interactive_slots, rules_version)
+    VALUES ($1, $2, $3, $4)
     ON CONFLICT (id) DO UPDATE SET seen_at = now(), slots = EXCLUDED.slots,
-        interactive_slots = EXCLUDED.interactive_slots
+        interactive_slots = EXCLUDED.interactive_slots, rules_version = EXCLUDED.rules_version
 """
 
 
 async def register(
-    conn: Connection, worker_id: UUID, *, slots: int, interactive_slots: int
+    conn: Connection,
+    worker_id: UUID,
+    *,
+    slots: int,
+    interactive_slots: int,
+    rules_version: str | None = None,
 ) -> None:
-    """Say that a worker process lives and how much it takes at once."""
-    await conn.execute(_BEAT, worker_id, slots, interactive_slots)
+    """Say that a worker process lives, how much it takes at once, and by which rules it judges."""
+    await conn.execute(_BEAT, worker_id, slots, interactive_slots, rules_version)
 
 
 _LEAVE: Final[LiteralString] = "DELETE FROM worker_process WHERE id = $1"

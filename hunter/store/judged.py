@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from hashlib import blake2b
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
@@ -39,6 +40,10 @@ class JudgedLead(msgspec.Struct, frozen=True):
     encoded: str
     history: History
     observation_id: UUID
+    #: the day (UTC) it is of
+    judged_on: date
+    #: `hunter.core.decay.decays`
+    decays: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -79,13 +84,14 @@ _LOCK: Final[LiteralString] = """
 async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
     """Lock leads in the order of their names and say where each stands; no entry, no lead yet."""
     rows = await conn.fetch(_LOCK, domains)
-    return {row["domain"]: _standing_from_row(row) for row in rows}
+    return {row["domain"]: standing_from_row(row) for row in rows}
 
 
 NOTHING: Final = Standing(None, History(), None, None, None, "")
 
 
-def _standing_from_row(row: Any) -> Standing:  # a Record reads by name
+def standing_from_row(row: Any) -> Standing:  # a Record reads by name
+    """Where a lead stands, from a row with the columns of `_LOCK`."""
     if row["last_scanned_at"] is None:
         return NOTHING
     # a segment that was never decided says nothing about the past
@@ -108,23 +114,27 @@ def _standing_from_row(row: Any) -> Standing:  # a Record reads by name
 
 _WRITE: Final[LiteralString] = """
     UPDATE lead SET
-        scan_status = n.scan_status, last_scanned_at = $1, provider = n.provider,
+        scan_status = n.scan_status, last_scanned_at = coalesce($1, last_scanned_at),
+        provider = n.provider,
         mx_operator = n.mx_operator, gateway = n.gateway, local_provider = n.local_provider,
         mail_state = n.mail_state, tenant_state = n.tenant_state, tenant_name = n.tenant_name,
         segment = n.segment, priority = n.priority, score = n.score, fit = n.fit,
         urgency = n.urgency, confidence = n.confidence, posture = n.posture,
         dmarc_policy = n.dmarc_policy, reason = n.reason, rules_version = n.rules_version,
         fingerprint = n.fingerprint, observation_id = n.observation_id,
-        judgement = n.judgement, seen = n.seen
+        judgement = n.judgement, seen = n.seen, judged_on = n.judged_on, decays = n.decays,
+        judgement_digest = n.judgement_digest
     FROM unnest(
         $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
         $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
-        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[]
+        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::date[], $26::boolean[],
+        $27::bigint[]
     ) AS n(
         domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
         tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
-        dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen
+        dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen,
+        judged_on, decays, judgement_digest
     )
     WHERE lead.domain = n.domain
 """
@@ -135,22 +145,24 @@ _INSERT: Final[LiteralString] = """
         domain, display_name, search, last_scanned_at, scan_status, provider, mx_operator, gateway,
         local_provider, mail_state, tenant_state, tenant_name, segment, priority, score, fit,
         urgency, confidence, posture, dmarc_policy, reason, rules_version, fingerprint,
-        observation_id, judgement, seen
+        observation_id, judgement, seen, judged_on, decays, judgement_digest
     )
     SELECT n.domain, n.display_name, n.search, $1, n.scan_status, n.provider, n.mx_operator,
         n.gateway, n.local_provider, n.mail_state, n.tenant_state, n.tenant_name, n.segment,
         n.priority, n.score, n.fit, n.urgency, n.confidence, n.posture, n.dmarc_policy, n.reason,
-        n.rules_version, n.fingerprint, n.observation_id, n.judgement, n.seen
+        n.rules_version, n.fingerprint, n.observation_id, n.judgement, n.seen,
+        n.judged_on, n.decays, n.judgement_digest
     FROM unnest(
         $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
         $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
-        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::text[], $26::text[]
+        $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::date[], $26::boolean[],
+        $27::bigint[], $28::text[], $29::text[]
     ) AS n(
         domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
         tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
         dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen,
-        display_name, search
+        judged_on, decays, judgement_digest, display_name, search
     )
     ORDER BY n.domain COLLATE "C"
     ON CONFLICT (domain) DO NOTHING
@@ -177,8 +189,8 @@ async def insert(
         raise Unavailable("another scan added one of these leads first")
 
 
-async def write(conn: Connection, scanned_at: datetime, leads: Sequence[JudgedLead]) -> None:
-    """Replace the current judgement of leads that `lock` holds."""
+async def write(conn: Connection, scanned_at: datetime | None, leads: Sequence[JudgedLead]) -> None:
+    """Replace the current judgement of locked leads; judged anew without a scan, `scanned_at` is None."""
     if not leads:
         return
     columns = zip(*(_lead_values(lead) for lead in leads), strict=True)
@@ -212,7 +224,16 @@ def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
         lead.observation_id,
         lead.encoded,
         msgspec.json.encode(lead.history.seen).decode(),
+        lead.judged_on,
+        lead.decays,
+        judgement_digest(lead.encoded, j.rules_version),
     )
+
+
+def judgement_digest(encoded: str, rules_version: str) -> int:
+    """A digest over a judgement as JSON that leaves out by which rules it was made."""
+    said = encoded.replace(rules_version, "").encode()
+    return int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
 
 
 _MARK_FAILED: Final[LiteralString] = """

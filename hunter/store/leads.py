@@ -247,6 +247,10 @@ def _key(row: Mapping[str, Any], sort: Sort) -> tuple[object, str]:
 def lead_from_row(row: Mapping[str, Any]) -> Lead:
     """A row with the columns of `Lead`, decoded."""
     values = {name: row[name] for name in Lead.__struct_fields__}
-    values["judgement"] = _judgement_of(row["judgement"]) if row["judgement"] else None
+    judgement = _judgement_of(row["judgement"]) if row["judgement"] else None
+    if judgement is not None and row["rules_version"] != judgement.rules_version:
+        # other rules made the same of it, so that it was not written anew
+        judgement = msgspec.structs.replace(judgement, rules_version=row["rules_version"])
+    values["judgement"] = judgement
     values["seen"] = _dates_of(row["seen"]) if row["seen"] else {}
     return Lead(**values)

@@ -15,6 +15,7 @@ from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
+from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import LOOK, Hints, open_queue
@@ -92,6 +93,14 @@ async def _work(
     gc.set_threshold(20_000, 20, 50)
     heartbeat = Heartbeat(db, scanner, config)
     dispatcher = Dispatcher(db, hints, metrics, config)
+    rejudger = Rejudger(
+        db,
+        rules,
+        metrics,
+        is_busy=lambda: bool(scanner.holding.held),
+        every_s=config.rejudge_interval_s,
+        alive_s=3 * config.heartbeat_s,
+    )
     slots = {"interactive": config.interactive_slots, "bulk": config.worker_slots}
     lanes = [
         Lane(name, n, scanner=scanner, hints=hints, metrics=metrics, config=config)
@@ -100,7 +109,7 @@ async def _work(
     beating = asyncio.create_task(heartbeat.run())
     taking = [asyncio.create_task(lane.run()) for lane in lanes]
     taking.append(asyncio.create_task(dispatcher.run()))
-    taking.append(asyncio.create_task(rules.run()))
+    taking += [asyncio.create_task(each.run()) for each in (rules, rejudger)]
     stopping = asyncio.create_task(stop.wait())
     try:
         log.info(

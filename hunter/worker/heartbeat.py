@@ -50,6 +50,7 @@ class Heartbeat:
                 self._scanner.worker_id,
                 slots=self._config.worker_slots,
                 interactive_slots=self._config.interactive_slots,
+                rules_version=self._scanner.knowledge.version,
             )
             unknown = await chunks.return_unknown(
                 conn, self._scanner.worker_id, list(held), older_s=2 * CLAIM_DEADLINE_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def _judged(judgement: Judgement, history: History, observation_id: UUID) -> JudgedLead:
     encoded = msgspec.json.encode(judgement).decode()
-    return JudgedLead(judgement, encoded, history, observation_id)
+    return JudgedLead(judgement, encoded, history, observation_id, date(2026, 11, 24))
 
 
 async def _known(conn: Connection, judgements: Sequence[Judgement], at: datetime = NOW) -> None:

@@ -175,6 +175,7 @@ _PASSED_ON = (
     "crash",
     "rules_dir",
     "rules_poll_s",
+    "rejudge_interval_s",
 )
 
 

@@ -18,8 +18,8 @@ async def test_the_next_result_carries_the_version_of_the_changed_rules(
     rules = folder / "rules.yaml"
     rules.write_text(shipped_texts()["rules"])
     first = load_own(str(folder)).version
-    await start_worker(rules_dir=str(folder), rules_poll_s=0.05)
-    job = await case.submit("d1.example")
+    await start_worker(rules_dir=str(folder), rules_poll_s=0.05, rejudge_interval_s=0.05)
+    job = await case.submit("d1.example", "d999.example")
     await case.finished(job)
     assert await _versions(case, job) == {first}
 
@@ -38,6 +38,10 @@ async def test_the_next_result_carries_the_version_of_the_changed_rules(
         assert len(seen) == 1, "a chunk is judged by one version"
         assert seen <= {first, second}
     assert await case.ask("SELECT fit FROM lead WHERE domain = 'd1.example'") < 20
+    # scanned once only: judged anew from what was seen then
+    await case.wait_for("SELECT fit < 20 FROM lead WHERE domain = 'd999.example'")
+    assert await case.ask("SELECT rules_version FROM lead WHERE domain = 'd999.example'") == second
+    assert await case.ask("SELECT kind FROM change WHERE domain = 'd999.example'") == "reclassified"
 
 
 async def _versions(case: Any, job: UUID) -> set[str]:
