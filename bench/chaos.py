@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvloop
-from chaos_audit import audit, longest_stall
+from chaos_audit import audit, longest_stall, repeated, work_done
 from chaos_cluster import HUNTER, Cluster, Shape, running
 from chaos_faults import FAULTS, Storm
 from chaos_load import Callers
@@ -45,7 +45,9 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: how often each must have happened in the full run
 _FULL: Final = {"worker-kill": 50, "redis-flush": 10, "redis-kill": 5, "postgres-crash": 5}
-_FULL_DOMAINS, _FULL_SECONDS, _FULL_LEASE_S = 1_000_000, 1_500, 20.0
+_FULL_DOMAINS, _FULL_SECONDS, _FULL_LEASE_S = 1_000_000, 300.0, 20.0
+#: beyond its length a storm goes on for what has not happened yet, at most so long
+_STORM_MOST_S: Final = 300.0
 _SINGLE_EVERY_S = 0.5
 _BETWEEN_S = 3.0
 _CANCEL_EVERY_S = 10.0
@@ -82,6 +84,8 @@ class Run:
         self.callers = callers
         self.draw = random.Random(options.seed)
         self.recoveries: dict[str, list[float]] = {}
+        #: share of the work of the storm
+        self.repeated: float | None = None
         self.storm = Storm(
             cluster,
             self.draw,
@@ -131,11 +135,13 @@ class Run:
         ends = time.monotonic() + self._options.seconds
         pacing = asyncio.create_task(self._pace(wave_every_s))
         self._sending.add(pacing)
-        latest = ends + _FULL_SECONDS
+        latest = ends + _STORM_MOST_S
+        before = await work_done(self.cluster)
         await self.storm.rage(
             lambda: time.monotonic() > ends and (self._is_enough() or time.monotonic() > latest)
         )
         await self.storm.settle()
+        self.repeated = repeated(before, await work_done(self.cluster))
         self._sending.discard(pacing)
         pacing.cancel()
         await asyncio.gather(pacing, return_exceptions=True)
@@ -148,11 +154,9 @@ class Run:
     def _is_enough(self) -> bool:
         """In the full run every fault often enough, and every crash point at least once."""
         options = self._options
-        members = [*self.cluster.workers, *self.cluster.apis]
-        hit = {extra["HUNTER_CRASH"].split(":")[0] for m in members for extra in m.crashed}
         return not options.least or (
             all(self.storm.done[kind] >= n for kind, n in options.least.items())
-            and hit >= set(options.points)
+            and self.storm.hit() >= set(options.points)
         )
 
     async def _pace(self, every_s: float) -> None:
@@ -221,7 +225,7 @@ async def run(options: argparse.Namespace) -> int:
             course = Run(options, cluster, callers)
             longest = options.seconds + options.patience * 2 + 600
             if options.least:
-                longest += _FULL_SECONDS
+                longest += _STORM_MOST_S
             async with asyncio.timeout(longest):
                 await course.go()
             say("audit")
@@ -232,12 +236,14 @@ async def run(options: argparse.Namespace) -> int:
             await callers.close()
         members = [*cluster.workers, *cluster.apis]
         unexpected = [end for member in members for end in member.unexpected]
-        hit = [extra["HUNTER_CRASH"] for member in members for extra in member.crashed]
+        hit = course.storm.hit()
         for end in unexpected:
             say(f"{end.name} ended by itself with {end.code}: {_tail(end.log)}")
     lines = counted(verdict)
     lines.append(Line("processes that ended by themselves", len(unexpected), "", 0))
-    lines += measured(callers.ledger, verdict, stall, course.recoveries)
+    lines += measured(callers.ledger, verdict, stall, course.recoveries, course.repeated)
+    if options.least:
+        lines.append(Line("crash points not reached", len(set(options.points) - hit), "", 0))
     about = {
         "system": options.system,
         "seed": options.seed,
@@ -246,7 +252,9 @@ async def run(options: argparse.Namespace) -> int:
         "cancelled_jobs": verdict.cancelled_jobs,
         "results": verdict.results,
         "faults": dict(sorted(course.storm.done.items())),
-        "crash_points": sorted(hit),
+        "crash_points_hit": sorted(hit),
+        "crash_points_armed_not_hit": sorted(course.storm.armed - hit),
+        "crash_points_not_armed": sorted(set(options.points) - course.storm.armed),
         "requests": callers.ledger.requests,
         "wrong_answers": callers.ledger.wrong,
         "recoveries": course.recoveries,
@@ -288,7 +296,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--domains", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the storm")
-    parser.add_argument("--calm", type=float, default=5.0, help="seconds before it")
+    parser.add_argument("--calm", type=float, default=15.0, help="seconds before it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--apis", type=int, default=2)
@@ -302,7 +310,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--full",
         action="store_true",
-        help=f"{_FULL_DOMAINS:,} domains at the default lease, every fault often: about an hour",
+        help=f"{_FULL_DOMAINS:,} domains at the default lease, every fault often, every crash point: half an hour",
     )
     return parser
 
@@ -318,7 +326,8 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
             _FULL_SECONDS,
             _FULL_LEASE_S,
         )
-        options.patience, options.recoveries, options.least = 1800.0, 3, _FULL
+        options.patience, options.recoveries, options.least = 2400.0, 3, _FULL
+        options.calm = 30.0
     options.faults = options.faults.split(",")
     options.points = crash_points()
     if unknown := sorted(set(options.faults) - set(FAULTS)):

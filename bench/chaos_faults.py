@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
+import asyncpg
 import redis.asyncio
-from chaos_cluster import Cluster, Server
+from chaos_cluster import Cluster, Member, Server
 
 #: beyond its lease a frozen worker has surely lost it
 FROZEN_BEYOND_LEASE_S: Final = 9.0
@@ -23,6 +25,24 @@ NAME_SERVER_SILENT_S: Final = 10.0
 _STARTED_S: Final = 4.0
 _REDIS_FROZEN_S = (1.0, 6.0)
 _REDIS_AWAY_S = (0.2, 4.0)
+
+#: so long a process is led to the point at which it is to die; it stays armed afterwards
+_PROVOKED_S: Final = 20.0
+_PROVOKE_EVERY_S: Final = 0.5
+#: passed again and again; the others are rare
+_MOST_PASSES: Final = {
+    "claim.taken": 4, "claim.committed": 4, "claim.surveyed": 4, "commit.fenced": 4,
+    "commit.written": 4, "commit.counted": 4, "commit.committed": 4,
+    "dispatch.picked": 2, "dispatch.marked": 2, "dispatch.hinted": 2,
+}  # fmt: skip
+_HOLDS: Final = "SELECT count(*) FROM scan_chunk WHERE worker_id = $1 AND state = 'leased'"
+#: as if three workers had died over it
+_THREE_LOSSES: Final = """
+    UPDATE scan_chunk SET losses = 3 WHERE id = (
+        SELECT id FROM scan_chunk WHERE lane = 'bulk' AND state = 'ready' AND size > 1
+        ORDER BY id DESC LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+"""
 
 Act = Callable[["Storm"], Awaitable[bool]]
 
@@ -147,25 +167,49 @@ async def dns_silence(storm: Storm) -> bool:
 
 async def crash_point(storm: Storm) -> bool:
     """A process kills itself at a named place in the code."""
-    if not storm.points:
+    point = storm.next_point()
+    if point is None:
         return False
-    point, number = storm.points[0], storm.draw.randint(1, 4)
-    members = storm.cluster.apis if point.startswith("accept") else storm.cluster.workers
-    member = storm.cluster.pick(storm.draw, members)
+    is_accept = point.startswith("accept")
+    member = storm.cluster.pick(
+        storm.draw, storm.cluster.apis if is_accept else storm.cluster.workers
+    )
     if member is None:
         return False
-    storm.points.append(storm.points.pop(0))
-    member.extra = {"HUNTER_CRASH": f"{point}:{1 if point.startswith('drain') else number}"}
+    storm.armed.add(point)
+    member.extra = {"HUNTER_CRASH": f"{point}:{storm.draw.randint(1, _MOST_PASSES.get(point, 1))}"}
+    if point.startswith("drain"):
+        # work that fits into the grace leaves nothing to hand back
+        member.extra["HUNTER_DRAIN_GRACE_S"] = "0"
     if (pid := member.signal(signal.SIGKILL)) is None:
         return False
     await member.gone(pid, _STARTED_S)
-    await asyncio.sleep(_STARTED_S)
-    # the way to some points is a fault of its own
-    if point.startswith("drain"):
-        member.signal(signal.SIGTERM)
-    elif point == "dispatch.wiped":
-        return await redis_flush(storm)
+    hits = len(member.crashed)
+    deadline = time.monotonic() + _PROVOKED_S
+    while len(member.crashed) == hits and time.monotonic() < deadline:
+        await asyncio.sleep(_PROVOKE_EVERY_S)
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _provoke(storm, member, point)
     return True
+
+
+async def _provoke(storm: Storm, member: Member, point: str) -> None:
+    """The way to some points is a fault, or a request, of its own."""
+    if point.startswith("accept"):
+        storm.send_now(asyncio.Event())
+    elif member.worker_id() is None:
+        return  # it has not begun to work yet
+    elif point.startswith("drain"):
+        async with storm.cluster.connection() as conn:
+            if await conn.fetchval(_HOLDS, UUID(member.worker_id())):
+                member.signal(signal.SIGTERM)
+    elif point == "dispatch.wiped":
+        await redis_flush(storm)
+    elif point == "dispatch.finishing":
+        storm.send_now(asyncio.Event())
+    elif point == "dispatch.condemned":
+        async with storm.cluster.connection() as conn:
+            await conn.execute(_THREE_LOSSES)
 
 
 #: how often each is in the bag
@@ -196,6 +240,8 @@ class Storm:
     #: asks the callers to send a list now, and is told when they do
     send_now: Callable[[asyncio.Event], None]
     points: list[str] = field(default_factory=list)
+    #: points a process was armed with
+    armed: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
     log: list[tuple[float, str]] = field(default_factory=list)
     _busy: set[str] = field(default_factory=set)
@@ -214,6 +260,23 @@ class Storm:
             yield
         finally:
             self._busy.discard(what)
+
+    def hit(self) -> set[str]:
+        """Points at which a process has killed itself."""
+        members = [*self.cluster.workers, *self.cluster.apis]
+        return {
+            extra["HUNTER_CRASH"].split(":")[0] for member in members for extra in member.crashed
+        }
+
+    def next_point(self) -> str | None:
+        """The one that waits for the longest, those first that were not hit yet."""
+        if not self.points:
+            return None
+        hit = self.hit()
+        point = min(self.points, key=lambda each: each in hit)
+        self.points.remove(point)
+        self.points.append(point)
+        return point
 
     async def rage(self, until: Callable[[], bool]) -> None:
         """Fault after fault until `until`; those that last go on after it."""

@@ -45,7 +45,11 @@ def counted(verdict: Verdict) -> list[Line]:
 
 
 def measured(
-    ledger: Ledger, verdict: Verdict, stall: tuple[float, float], recoveries: dict[str, list[float]]
+    ledger: Ledger,
+    verdict: Verdict,
+    stall: tuple[float, float],
+    recoveries: dict[str, list[float]],
+    repeated: float | None,
 ) -> list[Line]:
     """What should be small. Recoveries are the worst of their rounds."""
     lines = [
@@ -59,9 +63,8 @@ def measured(
             lines.append(
                 Line(f"single scan beside the bulk, p95, {phase}", _p95(took), "s", wanted)
             )
-    if "storm" in verdict.repeated:
-        share = round(100 * verdict.repeated["storm"], 1)
-        lines.append(Line("work repeated in the storm", share, "%", 20.0))
+    if repeated is not None:
+        lines.append(Line("work repeated in the storm", round(100 * repeated, 1), "%", 20.0))
     lines += [
         Line("longest stall", round(stall[0], 2), "s"),
         Line("longest stall with all servers there", round(stall[1], 2), "s"),

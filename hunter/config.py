@@ -216,7 +216,9 @@ class Config:
         64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)
     )
     worker_slots: int = _setting(
-        24, "Bulk chunks a worker process works on at once.", _whole(1, 64)
+        24,
+        "Most bulk chunks a worker process works on at once; fewer while they wait for each other.",
+        _whole(1, 64),
     )
     interactive_slots: int = _setting(
         16, "Interactive chunks a worker process works on at once, beside the bulk.", _whole(1, 256)
@@ -231,6 +233,11 @@ class Config:
     )
     dispatch_interval_s: float = _setting(
         0.5, "Time between two looks of the dispatcher.", _seconds(0.05, 60)
+    )
+    fetch_policies: bool = _setting(
+        False,
+        "Fetch MTA-STS policy files over HTTPS in scans of full depth (docs/outbound.md).",
+        _truth,
     )
     outbound_ca_file: str = _setting(
         "",

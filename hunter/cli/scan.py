@@ -34,10 +34,8 @@ from hunter.core.judgement import NO_HISTORY, Judgement, ScanStatus
 from hunter.knowledge.findings import load_findings
 from hunter.knowledge.load import Knowledge, load_own
 from hunter.pipeline.companies import Company, open_companies
-from hunter.resolver.engine import Engine
+from hunter.pipeline.looking import Looker, open_looker
 from hunter.resolver.opening import open_engine
-from hunter.resolver.questions import Lane
-from hunter.resolver.survey import survey
 from hunter.store.results import Result
 from hunter.web.views import result_view
 
@@ -185,8 +183,11 @@ async def _scan(arguments: argparse.Namespace, config: Config) -> int:
     with closing(_open(arguments.file)) as file, _progress() as progress:
         bar = progress.add_task("scanning", total=None)
         targets = intake.targets(arguments.names, file if arguments.file else None)
-        async with open_engine(config, None) as engine:
-            async for result in _survey_all(engine, targets, arguments.depth, knowledge):
+        async with (
+            open_engine(config, None) as engine,
+            open_looker(config, engine) as looker,
+        ):
+            async for result in _survey_all(looker, targets, arguments.depth, knowledge):
                 outcomes[result.outcome] += 1
                 printer.add(result)
                 progress.update(bar, advance=1)
@@ -224,7 +225,7 @@ def _progress() -> Progress:
 
 
 async def _survey_all(
-    engine: Engine, targets: Iterator[Target], depth: Depth, knowledge: Knowledge
+    looker: Looker, targets: Iterator[Target], depth: Depth, knowledge: Knowledge
 ) -> AsyncIterator[Result]:
     """Results as they come, with at most _AT_ONCE domains under way."""
     under_way: set[asyncio.Task[Result]] = set()
@@ -234,18 +235,18 @@ async def _survey_all(
             target = next(targets, None)
             more = target is not None
             if target:
-                under_way.add(asyncio.create_task(_look(engine, target, depth, knowledge)))
+                under_way.add(asyncio.create_task(_look(looker, target, depth, knowledge)))
         if under_way:
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 yield task.result()
 
 
-async def _look(engine: Engine, target: Target, depth: Depth, knowledge: Knowledge) -> Result:
+async def _look(looker: Looker, target: Target, depth: Depth, knowledge: Knowledge) -> Result:
     now = dt.datetime.now(dt.UTC)
     judgement, outcome, reason = None, ScanStatus.FAILED, None
     try:
-        seen = await survey(engine, target.domain, depth, knowledge, lane=Lane.BULK)
+        seen = await looker.look(target.domain, depth, knowledge)
         judgement = judge(seen, NO_HISTORY, knowledge.rules, now.date())
         outcome = judgement.scan_status
     except Exception as error:  # noqa: BLE001  # our own fault on one domain must not lose the others

@@ -109,6 +109,31 @@ class Answer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return f"{self.name} {self.rrtype}"
 
 
+class PolicyState(StrEnum):
+    """What came of fetching a domain's MTA-STS policy file (RFC 8461 section 3.3)."""
+
+    #: text came, by the rules of the RFC; whether it is a policy is its parser's to say
+    FETCHED = "fetched"
+    #: proved: the file is not there (404, 410), or its host has no address
+    ABSENT = "absent"
+    #: proved: it is served in a way that lets no sender use it; `reason` says which
+    UNUSABLE = "unusable"
+    #: nobody answered, or in a way that may be different for others
+    UNKNOWN = "unknown"
+
+
+class PolicyFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer to the one question of a survey that is asked over HTTPS."""
+
+    state: PolicyState
+    #: the file, bytes that are not UTF-8 replaced; "" unless fetched
+    text: str = ""
+    #: why it is not there, not usable or not known: one line
+    reason: str = ""
+    #: set when this is inherited from an earlier scan, as in `Answer`
+    stale_since: str = ""
+
+
 class Survey(msgspec.Struct, frozen=True, omit_defaults=True):
     """All answers about one domain. Questions that were not asked are simply not there."""
 
@@ -119,6 +144,8 @@ class Survey(msgspec.Struct, frozen=True, omit_defaults=True):
     queries: int = 0
     #: wall time of the survey in milliseconds
     duration_ms: float = 0.0
+    #: the MTA-STS policy file; None when it was not fetched
+    policy: PolicyFile | None = None
 
     def get(self, rrtype: RRType, label: str = "") -> Answer | None:
         """The answer for a name below the domain ("" is the domain itself), None when not asked."""

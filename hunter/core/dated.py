@@ -77,7 +77,7 @@ def _add_ends(case: Case) -> None:
     verb = "ended" if event.date < as_of else "ends"
     what = f"{event.name} {verb} on {event.date.isoformat()}"
     what += f"; {event.condition}," if event.condition else ":"
-    case.facts["product_end"] = Fact(evidence, what, event.date)
+    case.facts["product_end"] = Fact(evidence, what, event.date, event.name, event.condition)
 
 
 def _add_tenant_dates(case: Case) -> None:

@@ -93,6 +93,8 @@ class Provider(msgspec.Struct, frozen=True):
     country: str
     #: yes, partial or no
     verified: str
+    #: us_gov, china or germany for a sovereign cloud of Microsoft, else ""
+    cloud: str = ""
 
 
 class ProductRow(msgspec.Struct, frozen=True):
@@ -118,6 +120,8 @@ class SignalRow(msgspec.Struct, frozen=True):
     says: str
     #: CNAME and SRV targets; None when the signal stands in TXT
     targets: SuffixIndex[bool] | None
+    #: row of the product table that the token is a trace of as well, else ""
+    product: str = ""
 
 
 class Selector(msgspec.Struct, frozen=True):
@@ -187,6 +191,7 @@ class PriorityRow(msgspec.Struct, frozen=True):
 class ChangeRow(msgspec.Struct, frozen=True):
     """What would change a judgement, in a sentence, when all facts hold."""
 
+    id: str
     when: tuple[str, ...]
     sentence: str
 

@@ -10,6 +10,7 @@ from hunter.core import identity
 from hunter.core.answers import RRType, Survey
 from hunter.core.case import Case
 from hunter.core.dated import add_dated
+from hunter.core.exchange_online import cloud_finding, cloud_of
 from hunter.core.facts import PriorityRow, Rules, VerdictRow
 from hunter.core.history import fingerprint
 from hunter.core.judgement import Axis, History, Judgement, ScoreLine, Segment
@@ -138,6 +139,7 @@ def judge(
     seen, place, operator, dmarc = case.seen, case.place, case.operator, case.dmarc
     fit, urgency = total(why.lines, _FIT), total(why.lines, _URGENCY)
     txt = survey.get(_TXT)
+    cloud = cloud_of(seen, rules)
     return Judgement(
         domain=survey.domain,
         provider=place.provider,
@@ -166,10 +168,11 @@ def judge(
         signals=dict(sorted(seen.signals.items())),
         products=case.products,
         lines=why.lines,
-        findings=findings_of(seen, dmarc),
+        findings=findings_of(seen, dmarc) + cloud_finding(cloud),
         would_change=would_change(case, why.names),
         scan_status=scan_status(case),
         rules_version=rules.version,
         fingerprint=fingerprint(survey),
         reason_code=why.verdict.id,
+        cloud=cloud,
     )

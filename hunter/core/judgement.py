@@ -205,6 +205,8 @@ class Judgement(msgspec.Struct, frozen=True):
     fingerprint: str
     #: id of the row of the verdict table that named segment and reason; "" of a judgement older than the field
     reason_code: str = ""
+    #: us_gov, china or germany where a record names that cloud of Microsoft's; None for the worldwide one
+    cloud: str | None = None
 
 
 class SignalDates(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -6,7 +6,7 @@ import datetime as dt
 
 import msgspec
 
-from hunter.core.answers import Outcome, RRType, Survey
+from hunter.core.answers import Outcome, PolicyFile, PolicyState, RRType, Survey
 
 #: an inherited answer older than this is dropped: nobody should sell on it any more
 KEEP_DAYS = 180
@@ -41,9 +41,24 @@ def merge(previous: Survey | None, current: Survey, observed_at: str) -> Survey:
         since = old.stale_since or observed_at
         if _age(since, observed_at) <= KEEP_DAYS:
             answers[question] = msgspec.structs.replace(old, stale_since=since)
-    if answers == current.answers:
+    policy = _policy(previous, current, observed_at)
+    if answers == current.answers and policy is current.policy:
         return current
-    return msgspec.structs.replace(current, answers=answers)
+    return msgspec.structs.replace(current, answers=answers, policy=policy)
+
+
+def _policy(previous: Survey, current: Survey, observed_at: str) -> PolicyFile | None:
+    """The policy file as last known, unless this scan knows it or the record that calls for it is gone."""
+    new, old = current.policy, previous.policy
+    record = current.get(RRType.TXT, "_mta-sts")
+    if old is None or old.state is PolicyState.UNKNOWN or (record and record.outcome.is_absent):
+        return new
+    if new is not None and new.state is not PolicyState.UNKNOWN:
+        return new
+    since = old.stale_since or observed_at
+    if _age(since, observed_at) > KEEP_DAYS:
+        return new
+    return msgspec.structs.replace(old, stale_since=since)
 
 
 def _is_gone(survey: Survey) -> bool:

@@ -25,6 +25,7 @@ _IP_LITERAL = re.compile(r"\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]+)
 _MX_PROOF = re.compile(r"ms\d{6,10}\.msv1\.invalid")
 #: the mailboxes of a domain can be at operators of these kinds
 _MAILBOX_KINDS = frozenset({Kind.SUITE, Kind.HOSTING, Kind.REGIONAL_ISP, Kind.GOVERNMENT})
+_PORTAL = re.compile(r"(?P<portal>\d{3,12})\.spf\d\d\.hubspotemail\.net", re.ASCII)
 _MAX_QUICK_SELECTORS = 3
 _NULL_WITH_OTHERS = "mx_null_mx_with_others"
 _MICROSOFT_SELECTORS = ("selector1", "selector2")
@@ -174,11 +175,13 @@ def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str
     hosting company has none of its own (a tenant already set up shows there). Full depth gives tier 0 and
     the selectors of tier 1 and 2 of every operator hinted at.
     """
+    hosts = tuple(hosts)
     operators = list(dict.fromkeys(_hinted(hosts, rules)))
     kinds = {rules.providers[each].kind for each in operators if each in rules.providers}
     known = [row for row in rules.selectors.values() if row.operator in operators]
     known.sort(key=lambda row: row.tier)
     chosen = [row.name for row in known]
+    chosen += [f"hs{each}-{portal}" for portal in _portals(hosts) for each in (1, 2)]
     if Kind.GATEWAY in kinds:
         chosen = [*_MICROSOFT_SELECTORS, _GOOGLE_SELECTOR, *chosen]
     elif not operators:
@@ -189,6 +192,14 @@ def selectors_for(hosts: Iterable[str], depth: Depth, rules: Rules) -> tuple[str
         chosen += [row.name for row in rules.selectors.values() if row.tier == 0]
         return tuple(dict.fromkeys(chosen))
     return tuple(dict.fromkeys(chosen))[:_MAX_QUICK_SELECTORS]
+
+
+def _portals(hosts: Iterable[str]) -> Iterable[str]:
+    """HubSpot portal ids among SPF targets: they are a part of the selectors' names."""
+    for host in hosts:
+        match = _PORTAL.fullmatch(host)
+        if match is not None:
+            yield match["portal"]
 
 
 def _hinted(hosts: Iterable[str], rules: Rules) -> Iterable[str]:

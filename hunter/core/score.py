@@ -20,6 +20,10 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
     what: str = ""
     #: when it happened, or will
     date: dt.date | None = None
+    #: the plain name in `what`, where that is more than a name
+    name: str = ""
+    #: half a sentence with "if", when it holds for some only
+    condition: str = ""
 
 
 Facts = Mapping[str, Fact]

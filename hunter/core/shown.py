@@ -5,7 +5,7 @@ from __future__ import annotations
 from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.case import Case
-from hunter.core.eop_label import decode_label
+from hunter.core.exchange_online import label_findings
 from hunter.core.judgement import Finding, Signal, State
 from hunter.core.score import fill
 from hunter.core.seen import MAX_MX, Seen, not_asked, proof, signal_of
@@ -76,15 +76,7 @@ def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
     found = [*(seen.mail.findings if seen.mail is not None else ()), *seen.spf.findings]
     found += dmarc.findings
     found += [finding for key in seen.keys for finding in key.findings]
-    for label, evidence in seen.eop_labels:
-        other = decode_label(label)
-        if other is not None and other != seen.survey.domain:
-            found.append(
-                Finding.of(
-                    "eop_label_mismatch", name=evidence.question.partition(" ")[0], other=other
-                )
-            )
-            break
+    found += label_findings(seen)
     return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 

@@ -98,6 +98,9 @@ def _read_txt(seen: Seen, txt: Answer | None, rules: Rules) -> None:
         kind, row = meaning
         if kind == "signal":
             seen.signals.setdefault(row, signal_of(txt, record, record.strip()))
+            product = rules.signals[row].product
+            if product:
+                _trace(seen, product, "txt", proof(txt, record))
         elif kind == "product":
             _trace(seen, row, "txt", proof(txt, record))
 

@@ -33,6 +33,7 @@ class ProviderLine(Sourced, frozen=True, kw_only=True):
     role: Role
     about: str = ""
     family: str = ""
+    cloud: Literal["", "us_gov", "china", "germany"] = ""
     country: str = ""
     mx: str = ""
     mx_regex: str = ""
@@ -88,6 +89,7 @@ class SignalLine(Written, frozen=True, kw_only=True):
     says: str
     targets: str = ""
     txt: list[str] = []
+    product: str = ""
     seen: str = ""
     notes: str = ""
 
@@ -166,5 +168,6 @@ class PriorityLine(Written, frozen=True, kw_only=True):
 class ChangeLine(Written, frozen=True, kw_only=True):
     """A row of changes in rules.yaml."""
 
+    id: str
     when: list[str]
     sentence: str

@@ -32,7 +32,7 @@ def fact_tables(check: Checker) -> dict[str, Any]:
     signals = check.rows("signals", "signals", SignalLine)
     selectors = check.rows("selectors", "selectors", SelectorLine)
     events = check.rows("events", "events", EventLine)
-    _check_references(check, providers, selectors, events)
+    _check_references(check, providers, signals, selectors, events)
 
     def of_providers(field: str, *, unique: bool = False) -> SuffixIndex[str]:
         return check.suffixes("providers", _suffixes(providers, field), unique=unique)
@@ -71,11 +71,12 @@ def fact_tables(check: Checker) -> dict[str, Any]:
 def _check_references(
     check: Checker,
     providers: list[Entry[ProviderLine]],
+    signals: list[Entry[SignalLine]],
     selectors: list[Entry[SelectorLine]],
     events: list[Entry[EventLine]],
 ) -> None:
-    operators = check.ids("providers", "providers")
-    ids = operators | check.ids("products", "products")
+    operators, products = check.ids("providers", "providers"), check.ids("products", "products")
+    ids = operators | products
     for each in providers:
         family = each.row.family
         if family and family not in operators:
@@ -88,6 +89,9 @@ def _check_references(
     rows += [
         ("events", (*each.path, "applies_to"), each.row.applies_to, ids | {"all"})
         for each in events
+    ]
+    rows += [
+        ("signals", (*each.path, "product"), each.row.product, products | {""}) for each in signals
     ]
     for name, path, wanted, known in rows:
         if wanted not in known:
@@ -221,6 +225,7 @@ def _signal(check: Checker, entry: Entry[SignalLine]) -> SignalRow:
         tenant=row.tenant,
         says=row.says,
         targets=SuffixIndex(dict.fromkeys(words(row.targets), True)) if row.targets else None,
+        product=row.product,
     )
 
 
@@ -233,6 +238,7 @@ def _provider(row: ProviderLine) -> Provider:
         family=row.family or row.id,
         country=row.country,
         verified=row.verified,
+        cloud=row.cloud,
     )
 
 

@@ -28,6 +28,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_dns_messages_total": ("event",),
     "hunter_dns_fallbacks_total": ("to",),
     "hunter_dns_cache_total": ("result",),
+    "hunter_policy_fetches_total": ("state",),
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
     "hunter_rules_info": ("version",),
@@ -147,6 +148,10 @@ class Metrics:
         self.hunter_scan_stage_cpu_seconds_total = self._counter(
             "hunter_scan_stage_cpu_seconds_total",
             "Processor time of a worker by stage; what is left of its total is DNS and event loop.",
+        )
+
+        self.hunter_policy_fetches_total = self._counter(
+            "hunter_policy_fetches_total", "MTA-STS policy files asked for, by what came of it."
         )
 
         self.hunter_dns_queries_total = self._counter(

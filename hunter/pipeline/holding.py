@@ -128,19 +128,27 @@ class Holding:
         """Take nothing more; a claim that still comes through is handed back at once."""
         self._is_closed = True
 
-    async def hand_back(self, epochs: Mapping[int, int]) -> None:
-        """Make chunks ready again without a loss; without PostgreSQL their leases run out."""
+    async def hand_back(self, epochs: Mapping[int, int]) -> list[int]:
+        """Make chunks ready again without a loss; the ids of those that are.
 
-        async def work(conn: Connection) -> int:
-            count = await chunks.give_back(conn, epochs)
+        What is being committed just now is left to its commit. Without PostgreSQL the leases run
+        out.
+        """
+        if not epochs:
+            return []
+
+        async def work(conn: Connection) -> list[int]:
+            handed = await chunks.give_back(conn, epochs)
             pass_point(Point.DRAIN_RETURNING)
-            return count
+            return handed
 
         try:
             handed = await self._db.transact(
                 work, deadline_s=_HAND_BACK_DEADLINE_S, try_s=_HAND_BACK_DEADLINE_S, reserved=True
             )
-            pass_point(Point.DRAIN_RETURNED)
-            log.info("leases handed back", chunks=handed)
         except Unavailable:
             log.warning("leases left to run out", chunks=len(epochs))
+            return []
+        pass_point(Point.DRAIN_RETURNED)
+        log.info("leases handed back", chunks=len(handed))
+        return handed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -23,13 +23,14 @@ from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.pipeline.holding import Holding
+from hunter.pipeline.looking import Looker
+from hunter.pipeline.pace import Pace
 from hunter.pipeline.pause import Pause
 from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
 from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.resolver.survey import survey
 from hunter.store import chunks, completion, judged, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
@@ -39,7 +40,9 @@ from hunter.store.judged import NOTHING, Standing
 log = structlog.get_logger()
 
 #: longest stretch of judging before other tasks get a turn
-_SLICE_S: Final = 0.008
+_SLICE_S: Final = 0.002
+#: surveys begun before other tasks get a turn
+_BEGUN_AT_ONCE: Final = 20
 #: a commit is tried again until the lease would be long gone
 _COMMIT_DEADLINE_S: Final = 60.0
 #: a claim is given up after so long
@@ -72,14 +75,19 @@ class Scanner:
         *,
         worker_id: UUID,
         lease_s: float,
+        slots: int = 8,
+        looker: Looker | None = None,
     ) -> None:
         self.worker_id = worker_id
+        #: slots for bulk chunks
+        self.pace = Pace(slots)
         self.holding = Holding(db, worker_id)
         self._db = db
         self._hints = hints
         self._engine = engine
         #: the rules in force; replaced while running, and read once for each chunk
         self.knowledge = knowledge
+        self._looker = looker or Looker(engine)
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
@@ -111,6 +119,14 @@ class Scanner:
             )
 
         return await self._take(claim, lane)
+
+    async def is_wanted(self, lane: str) -> bool:
+        """True when there is a chunk that `take_next` could claim."""
+        try:
+            async with self._db.acquire(reserved=lane == "interactive") as conn:
+                return await chunks.next_claimable(conn, lane) is not None
+        except Unavailable:
+            return False
 
     async def decline(self, chunk_id: int) -> None:
         """A hint that came too late to be followed: another worker may get one at once."""
@@ -161,20 +177,31 @@ class Scanner:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
         heard, knowledge = self._engine.heard, self.knowledge
         with self.waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
-            seen = await asyncio.gather(
-                *(self._survey_one(claim, name, knowledge, one_less) for name in claim.domains)
-            )
+            seen = await self._survey_in_slices(claim, knowledge, one_less)
         is_deaf = self._engine.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
         if claim.lane == "bulk" and (is_deaf or not self._engine.usable):
             # The resolver's trouble is not the domains': nothing of it may be written.
             raise Unavailable("no name server answers")
         return seen
 
+    async def _survey_in_slices(
+        self, claim: Claim, knowledge: Knowledge, one_less: Callable[[], None]
+    ) -> list[Seen]:
+        """Begin a few surveys at a time: a single scan's answer may be there to be read."""
+        under_way = []
+        async with asyncio.TaskGroup() as group:
+            for number, name in enumerate(claim.domains, start=1):
+                one = self._survey_one(claim, name, knowledge, one_less)
+                under_way.append(group.create_task(one))
+                if number % _BEGUN_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return [task.result() for task in under_way]
+
     async def _survey_one(
         self, claim: Claim, domain: str, knowledge: Knowledge, one_less: Callable[[], None]
     ) -> Seen:
         try:
-            seen = await survey(self._engine, domain, claim.depth, knowledge, lane=Lane(claim.lane))
+            seen = await self._looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
@@ -182,6 +209,18 @@ class Scanner:
             one_less()
         self._metrics.hunter_scan_duration_seconds.observe({}, seen.duration_ms / 1000)
         return seen
+
+    @asynccontextmanager
+    async def turn_to_commit(self, claim: Claim) -> AsyncIterator[None]:
+        """Few bulk chunks are committed at once; what one waits here sets the pace."""
+        if claim.lane == "interactive":
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        surveyed_at = loop.time()
+        async with self._turns:
+            self.pace.ended(loop.time() - surveyed_at)
+            yield
 
     async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
         """Write a chunk in one transaction under its fence; raises _FencedError when it is lost.
@@ -212,20 +251,19 @@ class Scanner:
             return written
 
         interactive = claim.lane == "interactive"
-        async with nullcontext() if interactive else self._turns:
-            try:
-                verdicts = await self._clock.run(
-                    "commit",
-                    self._db.transact(work, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive),
-                )
-            except BadData:
-                log.warning("chunk written row by row")
-                verdicts = await self._db.transact(
-                    one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
-                )
-            except _CommittedError:
-                log.info("chunk found committed")
-                return
+        try:
+            verdicts = await self._clock.run(
+                "commit",
+                self._db.transact(work, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive),
+            )
+        except BadData:
+            log.warning("chunk written row by row")
+            verdicts = await self._db.transact(
+                one_by_one, deadline_s=_COMMIT_DEADLINE_S, reserved=interactive
+            )
+        except _CommittedError:
+            log.info("chunk found committed")
+            return
         failed = sum(verdict.result.outcome == ScanStatus.FAILED for verdict in verdicts)
         self._metrics.domains_scanned_total.add({}, len(verdicts))
         self._metrics.domains_scanned_failed_total.add({}, failed)
@@ -353,7 +391,8 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
         try:
             seen = await scanner.survey_all(claim, slot_is_free)
             pass_point(Point.CLAIM_SURVEYED)
-            await scanner.commit(claim, seen)
+            async with scanner.turn_to_commit(claim):
+                await scanner.commit(claim, seen)
             pass_point(Point.COMMIT_COMMITTED)
             scanner.pause.end()
         except _FencedError:

@@ -87,7 +87,7 @@ def _current(
         evidence=_json(merged) if earlier is None or _is_news(standing, merged) else None,
     )
     encoded = _json(judgement)
-    is_own = merged.answers == seen.answers
+    is_own = merged.answers == seen.answers and merged.policy == seen.policy
     result = _result(
         seen,
         judgement,
@@ -125,9 +125,9 @@ def _is_news(standing: Standing, merged: Survey) -> bool:
     before = standing.previous
     if before is None:
         return True
-    return before.answers.keys() != merged.answers.keys() or any(
-        answer.stale_since for each in (before, merged) for answer in each.answers.values()
-    )
+    if before.policy != merged.policy or before.answers.keys() != merged.answers.keys():
+        return True
+    return any(answer.stale_since for each in (before, merged) for answer in each.answers.values())
 
 
 def failed(domain: str, reason: str) -> Verdict:

@@ -28,6 +28,9 @@ _MAX_OWN_HOSTS = 2
 #: RFC 9989 section 4.10: at most 8 questions to find a policy
 _MAX_DMARC_PARENTS = 7
 
+#: names at which customers' portals live: their CNAME names the product behind (Power Pages,
+#: Zendesk, Salesforce). A short list, never a search
+_SERVICES = ("www", "portal", "support", "partner", "customer")
 _QUICK: tuple[tuple[RRType, str], ...] = (
     (RRType.TXT, ""),
     (RRType.NS, ""),
@@ -46,12 +49,14 @@ _FULL: tuple[tuple[RRType, str], ...] = (
     (RRType.CNAME, "lyncdiscover"),
     (RRType.CNAME, "sip"),
     (RRType.CNAME, "msoid"),
+    *((RRType.CNAME, label) for label in _SERVICES),
     (RRType.SRV, "_sipfederationtls._tcp"),
     (RRType.SRV, "_autodiscover._tcp"),
     (RRType.A, "autodiscover"),
     (RRType.TXT, "_mta-sts"),
     (RRType.TXT, "_smtp._tls"),
     (RRType.TXT, "default._bimi"),
+    (RRType.TXT, "_for-sale"),
     (RRType.CNAME, WILDCARD),
     (RRType.A, WILDCARD),
     (RRType.TXT, WILDCARD_KEY),

@@ -160,23 +160,29 @@ async def forget_hints(conn: Connection) -> None:
 
 
 _CLAIM: Final[LiteralString] = """
-    WITH before AS (
+    WITH server AS (
+        -- The postmaster outlives a crash of one of its children, after which everybody's sessions
+        -- are gone and recovery begins; the statistics do not, and say since when they count.
+        SELECT greatest(
+            pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()
+        ) AS up_since
+    ), before AS (
         SELECT c.id, c.state, j.depth, j.status, c.failures,
             -- a lease that ran out while PostgreSQL itself was away is nobody's fault
             c.losses + (
-                c.state = 'leased' AND c.leased_at > pg_postmaster_start_time()
+                c.state = 'leased' AND c.leased_at > up_since
             )::integer AS losses
-        FROM scan_chunk c JOIN scan_job j ON j.id = c.job_id
+        FROM scan_chunk c JOIN scan_job j ON j.id = c.job_id CROSS JOIN server
         WHERE c.id = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $4
           AND (c.state = 'ready' AND c.not_before <= now()
                OR c.state = 'leased' AND c.lease_until < now())
           -- what cost too many workers is halved or given up, see poison.py
           AND NOT (
               (c.failures >= $6 OR c.losses + (
-                  c.state = 'leased' AND c.leased_at > pg_postmaster_start_time()
+                  c.state = 'leased' AND c.leased_at > up_since
               )::integer >= $5)
               AND (cardinality(c.domains) > 1 OR c.alone AND (
-                  c.state = 'ready' OR c.leased_at > pg_postmaster_start_time()
+                  c.state = 'ready' OR c.leased_at > up_since
               ))
           )
         FOR UPDATE OF c
@@ -226,11 +232,17 @@ async def claim(
     return _claim_from_row(row)
 
 
+async def next_claimable(conn: Connection, lane: str) -> int | None:
+    """A chunk of a lane that nobody holds, locked until the transaction ends; None when there is none."""
+    chunk_id: int | None = await conn.fetchval(_NEXT, lane, PAYLOAD_VERSION)
+    return chunk_id
+
+
 async def claim_next(
     conn: Connection, lane: str, *, worker_id: UUID, lease_s: float
 ) -> Claim | None:
     """Claim any chunk of a lane without a hint, inside a transaction: Redis is away."""
-    chunk_id = await conn.fetchval(_NEXT, lane, PAYLOAD_VERSION)
+    chunk_id = await next_claimable(conn, lane)
     if chunk_id is None:
         return None
     return await claim(conn, chunk_id, worker_id=worker_id, lease_s=lease_s)
@@ -305,7 +317,8 @@ _EXTEND: Final[LiteralString] = """
 _LOST: Final[LiteralString] = """
     SELECT held.id FROM unnest($1::bigint[], $2::bigint[]) AS held(id, epoch)
     LEFT JOIN scan_chunk c ON c.id = held.id
-    WHERE c.id IS NULL OR c.epoch <> held.epoch OR c.state <> 'leased'
+    -- done under our epoch is our own commit, whose answer is still on its way
+    WHERE c.id IS NULL OR c.epoch <> held.epoch OR c.state NOT IN ('leased', 'done')
 """
 
 
@@ -327,7 +340,7 @@ _GIVE_BACK: Final[LiteralString] = """
         SELECT c.id FROM scan_chunk c
         JOIN unnest($1::bigint[], $2::bigint[]) AS held(id, epoch) USING (id, epoch)
         WHERE c.state = 'leased'
-        ORDER BY c.id FOR UPDATE OF c
+        ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
     )
     UPDATE scan_chunk SET state = 'ready', lease_until = NULL, hinted_at = NULL, alone = false
     FROM mine WHERE scan_chunk.id = mine.id
@@ -335,9 +348,13 @@ _GIVE_BACK: Final[LiteralString] = """
 """
 
 
-async def give_back(conn: Connection, held: Mapping[int, int]) -> int:
-    """Hand leases back without a failure counted; how many were still ours."""
-    return len(await conn.fetch(_GIVE_BACK, list(held), list(held.values())))
+async def give_back(conn: Connection, held: Mapping[int, int]) -> list[int]:
+    """Hand leases back without a failure counted; the ids of those that were still ours.
+
+    A row that somebody locks is skipped: it is being committed, and a drain cannot wait for that.
+    """
+    rows = await conn.fetch(_GIVE_BACK, list(held), list(held.values()))
+    return [row["id"] for row in rows]
 
 
 _RETURN_UNKNOWN: Final[LiteralString] = """

@@ -29,7 +29,9 @@ _CONDEMNED: Final[LiteralString] = """
     WITH suspect AS (
         SELECT id, losses + is_lost::integer AS losses, alone AND (is_lost OR state = 'ready') AS proved
         FROM (
-            SELECT *, state = 'leased' AND leased_at > pg_postmaster_start_time() AS is_lost
+            SELECT *, state = 'leased' AND leased_at > greatest(
+                pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()
+            ) AS is_lost
             FROM scan_chunk
             WHERE state IN ('ready', 'leased') AND (losses >= 2 OR failures >= 5)
               AND (state = 'ready' OR lease_until < now())

@@ -51,6 +51,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     gateway: str | None
     tenant_state: str
     tenant_name: str | None
+    #: us_gov, china or germany: a sovereign cloud of Microsoft's that a record names
+    cloud: str | None
     mail_state: str
     local_provider: bool | None
     segment: str
@@ -271,7 +273,7 @@ def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
 _COPIED = (
     "provider", "provider_name", "mx_operator", "mx_operator_name", "gateway", "tenant_state",
     "tenant_name", "mail_state", "local_provider", "segment", "priority", "score", "fit",
-    "urgency", "confidence", "confidence_word", "posture", "reason", "reason_code",
+    "urgency", "confidence", "confidence_word", "posture", "reason", "reason_code", "cloud",
     "dmarc_policy", "scan_status", "rules_version",
 )  # fmt: skip
 _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {

@@ -9,12 +9,14 @@ from typing import Final
 import structlog
 
 from hunter.config import Config
+from hunter.core.answers import PolicyState
 from hunter.core.errors import Unavailable
 from hunter.core.suffixes import suffix_list
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
+from hunter.pipeline.looking import open_looker
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
@@ -43,11 +45,13 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
     rules = Reloader(config, metrics)
     zero(metrics.arq_tasks_total, task=(LOOK,))
     zero(metrics.arq_tasks_failed_total, task=(LOOK,))
+    zero(metrics.hunter_policy_fetches_total, state=PolicyState)
     async with (
         open_database(config) as db,
         open_queue(config) as hints,
         open_engine(config, metrics) as engine,
         watch_process(metrics, config.data_dir),
+        open_looker(config, engine, metrics) as looker,
     ):
         metrics.on_render(lambda: _fill_pools(metrics, db, hints))
         health = _health(config, db, hints)
@@ -59,6 +63,8 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             metrics,
             worker_id=uuid7(),
             lease_s=config.lease_s,
+            slots=config.worker_slots,
+            looker=looker,
         )
         rules.on_change(scanner.use)
         async with serve_probes(config.host, config.worker_port, health, metrics):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -43,28 +45,62 @@ class Dispatcher:
         self._interval_s = config.dispatch_interval_s
         self._stale_s = config.hint_stale_s
         self._alive_s = 3 * config.heartbeat_s
+        self._is_redis_away = False
+        #: what goes wrong now, by step
+        self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Look for ever."""
         await asyncio.gather(
-            _repeat(self.look, self._interval_s),
-            _repeat(self.audit, _AUDIT_EVERY_S),
-            _repeat(self.sweep, _SWEEP_EVERY_S),
+            self._repeat(self.look, self._interval_s),
+            self._repeat(partial(self._step, "audit", self.audit), _AUDIT_EVERY_S),
+            self._repeat(partial(self._step, "sweep", self.sweep), _SWEEP_EVERY_S),
         )
 
     async def look(self) -> None:
-        """Give hints for what is claimable and finish what is through."""
+        """Give hints for what is claimable and finish what is through; a step that fails stops no other."""
+        await self._step("wipe", self._notice_wipe)
+        await self._step("condemn", self._condemn)
+        if not self._is_redis_away:  # a mark without its hint would only make the chunk wait
+            for lane in LANES:
+                await self._step(f"dispatch {lane}", partial(self._dispatch, lane))
+        await self._step("finish", self._finish_jobs)
+
+    async def _step(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work`, whatever comes out: the next round starts from the database again.
+
+        What goes wrong is told when it begins, when its reason changes and when it is over, not
+        twice a second.
+        """
+        told = self._told.get(name)
+        try:
+            await work()
+        except Unavailable as error:
+            if told != (reason := str(error)):
+                log.warning("dispatcher cannot go on", step=name, reason=reason)
+            self._told[name] = reason
+        except Exception as error:  # a bug in one step is no reason to stop all
+            if told != (reason := repr(error)):
+                log.exception("dispatcher failed", step=name)
+            self._told[name] = reason
+        else:
+            if self._told.pop(name, None) is not None:
+                log.info("dispatcher goes on", step=name)
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
+        """Run `work` again and again; jitter keeps a fleet from marching in step."""
+        while True:
+            await work()
+            await asyncio.sleep(every_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
+
+    async def _notice_wipe(self) -> None:
         redis = await self._hints.generation()
+        self._is_redis_away = redis is Generation.AWAY
         if redis is Generation.WIPED:
             log.warning("Redis was wiped, hints are given again")
             await self._db.transact(chunks.forget_hints, deadline_s=_DEADLINE_S)
             pass_point(Point.DISPATCH_WIPED)
             await self._hints.set_generation()
-        await self._condemn()
-        if redis is not Generation.AWAY:  # a mark without its hint would only make the chunk wait
-            for lane in LANES:
-                await self._dispatch(lane)
-        await self._finish_jobs()
 
     async def _condemn(self) -> None:
         """Halve chunks that cost worker after worker; give up the single domains that did."""
@@ -119,18 +155,20 @@ class Dispatcher:
         async with self._db.acquire() as conn:
             through = await completion.finishable(conn)
         for job_id in through:
+            await self._step(f"finish {job_id}", partial(self._finish, job_id))
 
-            async def finish(conn: Connection) -> str | None:
-                status = await completion.finish(conn, job_id)  # noqa: B023  # called in this round
-                pass_point(Point.DISPATCH_FINISHING)
-                return status
+    async def _finish(self, job_id: UUID) -> None:
+        async def finish(conn: Connection) -> str | None:
+            status = await completion.finish(conn, job_id)
+            pass_point(Point.DISPATCH_FINISHING)
+            return status
 
-            status = await self._db.transact(finish, deadline_s=_DEADLINE_S)
-            if status == "completed":
-                log.info("job completed", job=str(job_id))
-                await self._hints.announce(job_id)
-            elif status is not None:
-                log.error("job does not add up", job=str(job_id))
+        status = await self._db.transact(finish, deadline_s=_DEADLINE_S)
+        if status == "completed":
+            log.info("job completed", job=str(job_id))
+            await self._hints.announce(job_id)
+        elif status is not None:
+            log.error("job does not add up", job=str(job_id))
 
     async def audit(self) -> None:
         """Compare the books and set the gauges that come from the database."""
@@ -157,15 +195,3 @@ class Dispatcher:
         if swept := await self._db.transact(work, deadline_s=_DEADLINE_S):
             log.info("dead uploads deleted", jobs=swept)
         await self._db.transact(make_partitions, deadline_s=_DEADLINE_S)
-
-
-async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
-    """Run `work` again and again, whatever comes out; jitter keeps a fleet from marching in step."""
-    while True:
-        try:
-            await work()
-        except Unavailable as error:
-            log.warning("round skipped", round=work.__name__, reason=str(error))
-        except Exception:  # the next round starts from the database again
-            log.exception("round failed", round=work.__name__)
-        await asyncio.sleep(every_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -11,6 +12,7 @@ from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
+from hunter.pipeline.holding import Held
 from hunter.pipeline.scan import CLAIM_DEADLINE_S, Scanner
 from hunter.store import chunks
 from hunter.store.database import Connection, Database
@@ -41,30 +43,48 @@ class Heartbeat:
             await asyncio.sleep(self._config.heartbeat_s)
 
     async def beat(self) -> None:
-        """Extend every lease held and cancel work on those that are somebody else's now."""
+        """Extend every lease held, cancel work on those that are somebody else's now, and register.
+
+        Leases come first and by themselves: a row of the fleet that cannot be written must not
+        cost any.
+        """
         held = dict(self._scanner.holding.held)
+        if held:
+            await self._extend(held)
+        await self._register([*held])
+
+    async def _extend(self, held: Mapping[int, Held]) -> None:
+        epochs = {chunk_id: each.epoch for chunk_id, each in held.items()}
+
+        async def work(conn: Connection) -> list[int]:
+            return await chunks.extend(conn, epochs, self._config.lease_s)
+
+        for chunk_id in await self._transact(work):
+            log.warning("lease lost", chunk=chunk_id)
+            held[chunk_id].work.cancel()
+
+    async def _register(self, held: Sequence[int]) -> None:
+        """Be counted as alive, and return leases that this process has without knowing of them."""
 
         async def work(conn: Connection) -> list[int]:
             await chunks.register(
                 conn,
                 self._scanner.worker_id,
-                slots=self._config.worker_slots,
+                slots=self._scanner.pace.limit,
                 interactive_slots=self._config.interactive_slots,
                 rules_version=self._scanner.knowledge.version,
             )
-            unknown = await chunks.return_unknown(
-                conn, self._scanner.worker_id, list(held), older_s=2 * CLAIM_DEADLINE_S
+            return await chunks.return_unknown(
+                conn, self._scanner.worker_id, held, older_s=2 * CLAIM_DEADLINE_S
             )
-            if unknown:
-                log.warning("leases returned whose claim was never answered", chunks=len(unknown))
-            epochs = {chunk_id: each.epoch for chunk_id, each in held.items()}
-            return await chunks.extend(conn, epochs, self._config.lease_s) if epochs else []
 
+        if unknown := await self._transact(work):
+            log.warning("leases returned whose claim was never answered", chunks=len(unknown))
+
+    async def _transact(self, work: Callable[[Connection], Awaitable[list[int]]]) -> list[int]:
+        # a connection that swallows everything takes one try; the next has another connection
         beat_s = self._config.heartbeat_s
-        lost = await self._db.transact(work, deadline_s=beat_s, try_s=beat_s, reserved=True)
-        for chunk_id in lost:
-            log.warning("lease lost", chunk=chunk_id)
-            held[chunk_id].work.cancel()
+        return await self._db.transact(work, deadline_s=2 * beat_s, try_s=beat_s, reserved=True)
 
     async def drain(self, grace_s: float) -> None:
         """Let work under way finish within `grace_s`, then hand the other leases back."""
@@ -72,13 +92,20 @@ class Heartbeat:
         holding = self._scanner.holding
         await holding.settle(grace_s)
         holding.close()
-        if left := dict(holding.held):
-            # first the lease, then the work: what commits in between is done, what does not is fenced
-            await holding.hand_back({chunk_id: each.epoch for chunk_id, each in left.items()})
-            for each in left.values():
-                each.work.cancel()
-        # claims whose answer is still to come hand themselves back
+        await self._hand_back()
+        # claims whose answer is still to come hand themselves back, commits under way end
         await holding.settle(_LAST_CLAIMS_S)
+        await self._hand_back()
+        for each in holding.held.values():
+            each.work.cancel()
+        await holding.settle(_LAST_CLAIMS_S)
+
+    async def _hand_back(self) -> None:
+        """First the lease, then the work: what commits in between is done, what does not is fenced."""
+        left = dict(self._scanner.holding.held)
+        epochs = {chunk_id: each.epoch for chunk_id, each in left.items()}
+        for chunk_id in await self._scanner.holding.hand_back(epochs):
+            left[chunk_id].work.cancel()
 
     async def leave(self) -> None:
         """Take the process out of the fleet's count."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -27,7 +28,7 @@ from hunter.queue.hints import (
 
 log = structlog.get_logger()
 
-#: without Redis for so long, chunks are claimed straight from PostgreSQL
+#: without a hint for so long, chunks are claimed straight from PostgreSQL
 ALONE_AFTER_S: Final = 10.0
 #: it caps what the whole fleet can have in progress: arq reads only so far into the queue
 _READ_LIMIT: Final = 5000
@@ -54,27 +55,37 @@ class Lane:
     ) -> None:
         self._name = name
         self._slots = slots
-        self._free = asyncio.Semaphore(slots)
+        self._free = scanner.pace if name == "bulk" else asyncio.Semaphore(slots)
         self._scanner = scanner
         self._hints = hints
         self._metrics = metrics
         self._config = config
         self._stopping = False
         self._worker: Worker | None = None
-        self._away_since: float | None = None
+        #: until shown otherwise
+        self._is_redis_away = True
+        #: when the last hint came
+        self._told_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
-        """Take hints for ever; arq's Worker gives up when Redis blips, this does not."""
+        """Take hints for ever, and look for work without them while none come."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_hints())
+            group.create_task(self._look_around())
+
+    async def _follow_hints(self) -> None:
+        """arq's Worker gives up when Redis blips, this does not."""
         while not self._stopping:
             try:
                 await self._hints.ping()
-                self._away_since = None
+                self._is_redis_away = False
                 await self._run_worker()
             except (*REDIS_AWAY, Unavailable) as error:
                 log.warning("Redis is away", lane=self._name, error=type(error).__name__)
             except Exception:  # arq lets a job's own Redis error out; the lane must go on
                 log.exception("arq worker ended", lane=self._name)
-            await self._bridge()
+            self._is_redis_away = True
+            await asyncio.sleep(_PAUSE_S)
 
     def stop_taking(self) -> None:
         """Take no more hints and claim nothing; work under way goes on."""
@@ -85,6 +96,7 @@ class Lane:
     async def _run_worker(self) -> None:
         redis = redis_pool(self._config, self._name, connections=self._slots + 8)
         worker = self._worker = self._make_worker(redis)
+        self._keep_pace()
         if self._stopping:
             worker.allow_pick_jobs = False
         tasks = [
@@ -114,7 +126,7 @@ class Lane:
             queue_name=queue_name(self._name),
             redis_pool=redis,
             handle_signals=False,
-            max_jobs=self._slots,
+            max_jobs=self._slots + 1,
             job_timeout=_JOB_TIMEOUT_S,
             keep_result=0,
             poll_delay=0.1,
@@ -132,6 +144,7 @@ class Lane:
     async def _look(self, ctx: dict[Any, Any], chunk_id: int) -> None:
         """The arq function. Whatever the hint says, PostgreSQL decides."""
         self._metrics.arq_tasks_total.inc({"task": LOOK})
+        self._told_at = asyncio.get_running_loop().time()
         try:
             if self._name == "bulk":
                 # arq leaves a job queued until it ends, and every poll of every worker asks three
@@ -145,34 +158,45 @@ class Lane:
         except Exception:
             self._metrics.arq_tasks_failed_total.inc({"task": LOOK})
             raise
+        finally:
+            self._keep_pace()
 
-    async def _bridge(self) -> None:
-        """Wait for Redis; when it stays away, work without it until it answers."""
-        now = asyncio.get_running_loop().time()
-        self._away_since = self._away_since or now
-        if now - self._away_since < ALONE_AFTER_S:
-            await asyncio.sleep(_PAUSE_S)
-            return
-        back = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_for_redis(back))
-            for _ in range(self._slots):
-                group.create_task(self._work_alone(back))
+    def _keep_pace(self) -> None:
+        """Leave hints this process has no slot for to others; one more is at hand for the next slot."""
+        if self._name == "bulk" and self._worker is not None:
+            self._worker.max_jobs = self._scanner.pace.limit + 1
 
-    async def _watch_for_redis(self, back: asyncio.Event) -> None:
+    async def _look_around(self) -> None:
+        """Claim straight from PostgreSQL while no hint comes, whatever is the matter with Redis.
+
+        Lost hints look like no work: Redis may be away, or answer and refuse them, or arq may have
+        stopped. So a lane without a hint asks now and then, and often where it has reason to.
+        """
+        loop = asyncio.get_running_loop()
+        asked_at, has_found = loop.time(), False
         while not self._stopping:
-            with suppress(Unavailable):
-                await self._hints.ping()
-                break
-            await asyncio.sleep(_PAUSE_S)
-        back.set()
+            await asyncio.sleep(_PAUSE_S * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
+            if loop.time() - self._told_at < ALONE_AFTER_S:
+                has_found = False
+            elif self._is_redis_away or has_found or loop.time() - asked_at >= ALONE_AFTER_S:
+                asked_at = loop.time()
+                has_found = await self._work_without_hints()
 
-    async def _work_alone(self, back: asyncio.Event) -> None:
-        while not back.is_set() and not self._stopping:
+    async def _work_without_hints(self) -> bool:
+        """Claim until there is no more or hints come again; False when there was nothing."""
+        if not await self._scanner.is_wanted(self._name):
+            return False
+        log.warning("working without hints", lane=self._name)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._slots):
+                group.create_task(self._claim_on(self._told_at))
+        return True
+
+    async def _claim_on(self, told_at: float) -> None:
+        found = True
+        while found and self._told_at == told_at:
             async with self._free:
-                found = await self._scanner.take_next(self._name)
-            if not found:
-                await asyncio.sleep(_PAUSE_S)
+                found = not self._stopping and await self._scanner.take_next(self._name)
 
 
 async def _close(worker: Worker, redis: ArqRedis) -> None:

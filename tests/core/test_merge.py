@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey, survey_of
+from hunter.core.answers import (
+    Answer,
+    Depth,
+    Outcome,
+    PolicyFile,
+    PolicyState,
+    RRType,
+    Survey,
+    survey_of,
+)
 from hunter.core.merge import merge
 
 DOMAIN = "contoso.com"
@@ -115,3 +125,42 @@ def test_what_was_asked_only_because_the_mx_was_not_known_takes_nothing_away() -
     assert [*silent.answers] == [f"{DOMAIN} MX"]
     assert selector.question in asked_for.answers
     assert selector.question in first.answers
+
+
+RECORD = Answer(f"_mta-sts.{DOMAIN}", RRType.TXT, Outcome.FOUND, ("v=STSv1; id=1",))
+FETCHED = PolicyFile(PolicyState.FETCHED, "version: STSv1")
+SILENT = PolicyFile(PolicyState.UNKNOWN, reason="no complete answer in time")
+
+
+def with_policy(policy: PolicyFile | None, *answers: Answer) -> Survey:
+    return msgspec.structs.replace(survey(*answers), policy=policy)
+
+
+def test_a_policy_file_nobody_could_fetch_is_inherited_with_its_age() -> None:
+    before = with_policy(FETCHED, RECORD)
+
+    for now in (with_policy(SILENT, RECORD), with_policy(None)):
+        merged = merge(before, now, FIRST)
+        assert merged.policy == PolicyFile(PolicyState.FETCHED, "version: STSv1", stale_since=FIRST)
+        again = merge(merged, with_policy(SILENT, RECORD), SECOND)
+        assert again.policy == merged.policy
+
+
+def test_a_policy_file_that_is_known_now_is_not_inherited() -> None:
+    gone = PolicyFile(PolicyState.ABSENT, reason="HTTP 404")
+
+    assert merge(with_policy(FETCHED, RECORD), with_policy(gone, RECORD), FIRST).policy == gone
+    assert merge(with_policy(SILENT, RECORD), with_policy(SILENT, RECORD), FIRST).policy == SILENT
+    assert merge(with_policy(None, RECORD), with_policy(SILENT, RECORD), FIRST).policy == SILENT
+
+
+def test_a_policy_file_goes_with_the_record_that_announced_it() -> None:
+    gone = Answer(RECORD.name, RRType.TXT, Outcome.NXDOMAIN)
+
+    assert merge(with_policy(FETCHED, RECORD), with_policy(None, gone), FIRST).policy is None
+
+
+def test_a_policy_file_too_old_is_dropped() -> None:
+    old = msgspec.structs.replace(FETCHED, stale_since="2020-01-01T00:00:00+00:00")
+
+    assert merge(with_policy(old, RECORD), with_policy(SILENT, RECORD), FIRST).policy == SILENT

@@ -225,3 +225,10 @@ def test_full_depth_asks_tier_0_and_the_selectors_hinted_at(rules: Rules) -> Non
     assert {"google", "google2048", "selector1", "default", "mandrill"} <= set(chosen)
     assert len(chosen) == len(set(chosen))
     assert "protonmail" not in chosen
+
+
+def test_portal_of_hubspot_gives_the_names_of_its_selectors(rules: Rules) -> None:
+    hosts = ["smtp.google.com", "1234567.spf05.hubspotemail.net"]
+    chosen = selectors_for(iter(hosts), Depth.FULL, rules)
+    assert {"hs1-1234567", "hs2-1234567", "google"} <= set(chosen)
+    assert not any(each.startswith("hs1") for each in selectors_for(hosts[:1], Depth.FULL, rules))

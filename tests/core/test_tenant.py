@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from hunter.core.judgement import Segment, SignalDates
+import pytest
+
+from hunter.core.history import next_history
+from hunter.core.judgement import NO_HISTORY, Segment, SignalDates
 from tests.core.zones import (
     APPEARED,
     DKIM_MICROSOFT,
+    FILTER_MX,
     MICROSOFT_MX,
     NATRO_MX,
+    OLD,
     RECENT,
     TENANT,
     codes,
@@ -50,6 +55,83 @@ def test_label_of_another_domain_is_a_finding(judged: Any) -> None:
     for host in ("contoso-com.mail.protection.outlook.com", "contoso.mail.protection.outlook.com"):
         codes_here = {each.code for each in judged({"MX": [f"0 {host}"]}).findings}
         assert "eop_label_mismatch" not in codes_here
+
+
+def test_each_other_domain_is_told_with_the_record_that_names_it(judged: Any) -> None:
+    found = judged(
+        {
+            "MX": ["0 fabrikam-com.mail.protection.outlook.com"],
+            "TXT selector1._domainkey": [
+                "→ selector1-northwind-de._domainkey.group.onmicrosoft.com"
+            ],
+        }
+    )
+    told = [each.params for each in found.findings if each.code == "eop_label_mismatch"]
+    assert [dict(each) for each in told] == [
+        {"name": "selector1._domainkey.contoso.com", "other": "northwind.de"},
+        {"name": "contoso.com", "other": "fabrikam.com"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("zone", "cloud"),
+    [
+        ({"MX": ["0 contoso-com.mail.protection.office365.us"]}, "us_gov"),
+        ({"MX": ["0 contoso-com.mail.protection.partner.outlook.cn"]}, "china"),
+        ({"MX": ["0 contoso-com.mail.protection.outlook.de"]}, "germany"),
+        ({"MX": FILTER_MX, "CNAME autodiscover": ["autodiscover.office365.us"]}, "us_gov"),
+        ({"MX": FILTER_MX, "CNAME autodiscover": ["autodiscover.partner.outlook.cn"]}, "china"),
+        (
+            {
+                "MX": FILTER_MX,
+                "TXT selector1._domainkey": [
+                    "→ selector1-contoso-com._domainkey.contoso.onmicrosoft.us"
+                ],
+            },
+            "us_gov",
+        ),
+        ({"MX": FILTER_MX, "TXT": ["v=spf1 include:spf.protection.office365.us -all"]}, "us_gov"),
+        ({"MX": MICROSOFT_MX}, None),
+        ({"MX": NATRO_MX}, None),
+        ({}, None),
+    ],
+)
+def test_sovereign_cloud_is_named(judged: Any, zone: dict[str, Any], cloud: str | None) -> None:
+    found = judged(zone)
+    assert found.cloud == cloud
+    told = {each.code for each in found.findings if each.code.startswith("microsoft_cloud_")}
+    assert told == ({f"microsoft_cloud_{cloud}"} if cloud else set())
+    if cloud:
+        assert found.provider == "microsoft365"
+
+
+NEW_MX = ["0 contoso-com.k-v1.mx.microsoft"]
+NEW_DKIM = ["→ selector1-contoso-com._domainkey.contoso.k-v1.dkim.mail.microsoft"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"MX": MICROSOFT_MX}, {"MX": NEW_MX}),
+        (
+            {"MX": FILTER_MX, "TXT selector1._domainkey": DKIM_MICROSOFT},
+            {"MX": FILTER_MX, "TXT selector1._domainkey": NEW_DKIM},
+        ),
+        (
+            {"MX": MICROSOFT_MX, "TXT selector1._domainkey": DKIM_MICROSOFT},
+            {"MX": NEW_MX, "TXT selector1._domainkey": NEW_DKIM},
+        ),
+    ],
+)
+def test_microsofts_new_names_are_another_fingerprint_and_the_same_provider(
+    judged: Any, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    first = judged(before)
+    second = judged(after, next_history(NO_HISTORY, first, OLD))
+    assert first.fingerprint != second.fingerprint
+    for name in ("provider", "mx_operator", "gateway", "tenant_state", "tenant_name", "segment"):
+        assert getattr(first, name) == getattr(second, name), name
+    assert second.urgency == 0
 
 
 def test_new_tenant_is_a_migration_under_way(judged: Any) -> None:

@@ -78,6 +78,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("providers", "mx_regex: '^inbound", "mx_regex: '^(inbound", "(amazon_workmail): mx_regex: not a regular expression"),
         ("providers", "txt: 't-verify='", "txt: 'T-verify='", "(tuta): txt: T-verify="),
         ("products", "'/00d[a-z0-9]{12,15}=/", "'/(00d)=/", "(salesforce): txt: expressions are joined into one; write groups as (?:…)"),
+        ("signals", "product: google_workspace_txt", "product: gws", "(google_account): product: no such row: gws"),
         ("selectors", "operator: microsoft365", "operator: ms", "(selector1): operator: no such row: ms"),
         ("selectors", "tier: 0", "tier: 5", "selectors row 1 (selector1): tier: Invalid enum value 5; write one of 0, 1, 2"),
         ("signals", "ask: [CNAME msoid]", "ask: [A msoid]", "(msoid): ask.0: A msoid"),
@@ -117,7 +118,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities row 4: any_of.0: no such fact: tenant"),
         ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities row 3: all_of.0: no such fact: claimed"),
         ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "file: public_suffixes: Expected `str`"),
-        ("rules", "changes:\n- {when: [unanswered]", "changes:\n- {when: [silence]", "changes row 1: when.0: no such fact"),
+        ("rules", "changes:\n- {id: unanswered, when: [unanswered]", "changes:\n- {id: unanswered, when: [silence]", "changes row 1 (unanswered): when.0: no such fact"),
         ("rules", "relations:\n", "relations: 3\nothers:\n", "file: relations: Expected `object`"),
     ],
 )  # fmt: skip

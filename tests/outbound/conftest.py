@@ -9,13 +9,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from hunter.local.authority import Authority
+from hunter.local.https import Handler, served
 from hunter.outbound.guard import Guard
 from hunter.outbound.http import Http, open_http
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Canary:
@@ -85,18 +83,8 @@ async def serve(authority: Authority) -> AsyncIterator[Callable[..., Awaitable[i
     """Starts an HTTPS server on loopback, {path: handler}, for some names; gives its port."""
     async with AsyncExitStack() as stack:
 
-        async def started(
-            routes: Mapping[str, Handler], *names: str, days: int = 2, plain: bool = False
-        ) -> int:
-            app = web.Application()
-            for path, handler in routes.items():
-                app.router.add_route("*", path, handler)
-            runner = web.AppRunner(app, shutdown_timeout=0)
-            await runner.setup()
-            stack.push_async_callback(runner.cleanup)
-            tls = None if plain else authority.server_context(*names, days=days)
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-            port: int = runner.addresses[0][1]
-            return port
+        async def started(routes: Mapping[str, Handler], *names: str, days: int = 2) -> int:
+            tls = authority.server_context(*names, days=days)
+            return await stack.enter_async_context(served(routes, tls))
 
         yield started

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import os
+import signal
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from hunter.config import Config, Secret
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
+from hunter.local.servers import postgres
 from hunter.store import chunks, completion, jobs
 from hunter.store.chunks import Claim, Fence
-from hunter.store.database import Connection, Database
+from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
+from hunter.store.migrate import migrate_up
 
 ME, OTHER = uuid7(), uuid7()
 
@@ -120,6 +127,32 @@ async def test_a_lease_lost_while_postgres_was_away_is_no_loss(db: Database) -> 
         assert await conn.fetchval("SELECT losses FROM scan_chunk") == 0
 
 
+async def test_a_lease_lost_while_postgres_recovered_from_a_crash_is_no_loss(
+    config: Config, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    async with postgres(tmp_path, lambda _line: None) as url:
+        await asyncio.to_thread(migrate_up, url)
+        async with open_database(dataclasses.replace(config, database_url=Secret(url))) as db:
+            async with db.acquire() as conn:
+                _, (first, second) = await _job(conn, 1, 1)
+                await _must_claim(conn, first)
+                crashing = await conn.fetchval("SELECT pg_backend_pid()")
+                started = await conn.fetchval("SELECT pg_postmaster_start_time()")
+            os.kill(crashing, signal.SIGKILL)
+
+            await db.transact(lambda conn: _must_claim(conn, second), deadline_s=20)
+            async with db.acquire() as conn:
+                await _expire(conn)
+                await _must_claim(conn, first, OTHER)
+                await _must_claim(conn, second, OTHER)
+                rows = await conn.fetch("SELECT losses FROM scan_chunk ORDER BY id")
+                assert await conn.fetchval("SELECT pg_postmaster_start_time()") == started
+
+    # the second was claimed after the recovery
+    assert [row["losses"] for row in rows] == [0, 1]
+
+
 async def test_a_heartbeat_extends_what_is_held_and_names_what_is_lost(db: Database) -> None:
     async with db.acquire() as conn:
         _, (kept, lost, done) = await _job(conn, 1, 1, 1)
@@ -130,7 +163,8 @@ async def test_a_heartbeat_extends_what_is_held_and_names_what_is_lost(db: Datab
 
         gone = await chunks.extend(conn, {i: c.epoch for i, c in claims.items()}, 20)
 
-        assert sorted(gone) == [lost, done]
+        # done under our own epoch is our commit, whose answer may still be on its way
+        assert gone == [lost]
         assert await conn.fetchval("SELECT lease_until > now() FROM scan_chunk WHERE id = $1", kept)
 
 
@@ -149,8 +183,8 @@ async def test_a_lease_handed_back_is_free_at_once_and_no_loss(db: Database) -> 
         _, (chunk_id,) = await _job(conn, 1)
         claim = await _must_claim(conn, chunk_id)
 
-        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == 1
-        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == 0
+        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == [chunk_id]
+        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == []
 
         again = await _must_claim(conn, chunk_id, OTHER)
         assert (again.epoch, again.was_lost) == (claim.epoch + 1, False)

@@ -196,6 +196,22 @@ async def test_without_redis_chunks_are_claimed_from_postgres(
     assert await case.books(job_id) == (60, 60, 0)
 
 
+async def test_where_redis_answers_and_takes_no_hints_chunks_are_claimed_all_the_same(
+    case: Any, working: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "ALONE_AFTER_S", 0.2)
+    # a key of another kind in the queue's place: neither the dispatcher nor arq can use it
+    await case.hints._redis.set(queue_name("bulk"), "taken")
+    async with working():
+        await case.hints.ping()
+        job_id = await case.submit(*NAMES[:60])
+        progress = await case.finished(job_id)
+    await case.hints._redis.delete(queue_name("bulk"))
+
+    assert progress.processed == 60
+    assert await case.books(job_id) == (60, 60, 0)
+
+
 async def test_a_lane_comes_back_when_redis_does(case: Any, working: Any, settings: Config) -> None:
     async with working():
         first = await case.submit(*NAMES[:20])

@@ -13,11 +13,12 @@ import pytest
 from hunter.config import Config, Secret
 from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
+from hunter.local.proxy import Proxy
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import Hints
 from hunter.resolver.opening import open_engine
-from hunter.store.database import Database, open_database
+from hunter.store.database import Database, Exhausted, open_database
 from hunter.store.identifiers import uuid7
 from hunter.worker.heartbeat import Heartbeat
 
@@ -30,7 +31,14 @@ async def scanner(
     name_server.load(";! .slow.example delay=5000")
     async with open_engine(settings) as engine:
         made = Scanner(
-            db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20
+            db,
+            hints,
+            engine,
+            load_knowledge(),
+            Metrics(),
+            worker_id=uuid7(),
+            lease_s=20,
+            slots=settings.worker_slots,
         )
         yield made
         for held in list(made.holding.held.values()):
@@ -70,6 +78,48 @@ async def test_a_beat_registers_the_process_and_extends_its_leases(
     assert await case.ask("SELECT slots FROM worker_process") == 2
 
 
+async def test_leases_are_extended_where_the_process_cannot_be_registered(
+    case: Any, db: Database, scanner: Scanner, settings: Config, looking: Any
+) -> None:
+    await looking("a.slow.example")
+    await case.ask("UPDATE scan_chunk SET lease_until = now() + interval '1 second' RETURNING 1")
+    await case.ask(
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$"
+    )
+    await case.ask(
+        "CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON worker_process"
+        " FOR EACH ROW EXECUTE FUNCTION no_room()"
+    )
+
+    with pytest.raises(Exhausted):
+        await Heartbeat(db, scanner, settings).beat()
+
+    assert await case.ask("SELECT lease_until > now() + interval '2 seconds' FROM scan_chunk")
+
+
+async def test_a_connection_that_swallows_everything_costs_no_beat(
+    case: Any, scanner: Scanner, settings: Config
+) -> None:
+    async with Proxy(str(settings.database_url)) as proxy:
+        over = dataclasses.replace(
+            settings, database_url=Secret(proxy.url), heartbeat_s=1.0, lease_s=4.0
+        )
+        async with open_database(over) as db:
+            heartbeat = Heartbeat(db, scanner, over)
+            await heartbeat.beat()
+            await case.ask("DELETE FROM worker_process RETURNING 1")
+            proxy.freeze()
+            beating = asyncio.create_task(heartbeat.beat())
+            for is_lent in (True, False):  # and given up
+                while (db.in_use > 0) is not is_lent:
+                    await asyncio.sleep(0.01)
+            proxy.thaw()
+            await beating
+
+    assert await case.ask("SELECT count(*) FROM worker_process") == 1
+
+
 async def test_work_on_a_lost_lease_is_cancelled(
     case: Any, db: Database, scanner: Scanner, settings: Config, looking: Any
 ) -> None:
@@ -95,6 +145,20 @@ async def test_a_drain_hands_back_what_does_not_fit_into_the_grace(
     assert row is not None
     assert tuple(row) == ("ready", 0, 0, None)
     assert scanner.holding.held == {}
+
+
+async def test_a_drain_does_not_wait_for_a_chunk_that_is_being_committed(
+    case: Any, db: Database, scanner: Scanner, settings: Config, looking: Any
+) -> None:
+    committing, _ = await looking("a.slow.example")
+    other, _ = await looking("b.slow.example")
+    async with db.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT FROM scan_chunk WHERE job_id = $1 FOR UPDATE", committing)
+        await Heartbeat(db, scanner, settings).drain(0.05)
+
+        assert await case.ask("SELECT state FROM scan_chunk WHERE job_id = $1", other) == "ready"
+    assert scanner.holding.held == {}
+    assert await case.ask("SELECT state FROM scan_chunk WHERE job_id = $1", committing) == "leased"
 
 
 async def test_a_drain_waits_for_what_fits(

@@ -1,0 +1,66 @@
+"""How many bulk chunks a process works on at once: what keeps it busy, and no more that it could lose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+#: one is surveyed while another is judged and committed
+LEAST: Final = 2
+#: where it begins
+_FIRST: Final = 4
+#: a chunk that waited for its commit for longer came too early
+_TOO_LONG_S: Final = 0.2
+
+
+class Pace:
+    """Slots for chunks, as many as are of use.
+
+    While name servers are what a chunk waits for, more at once get more done. Once the processor
+    is, they only wait for each other: each ends later, and a process that dies takes more along.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        #: how many may be worked on now
+        self.limit = min(_FIRST, most)
+        self._taken = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        """Wait for a slot."""
+        if self._taken < self.limit and not self._queue:
+            self._taken += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._taken -= 1  # it was given just then: the next one's
+            else:
+                self._queue.remove(turn)
+            self._admit()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the slot back."""
+        self._taken -= 1
+        self._admit()
+
+    def ended(self, waited_s: float) -> None:
+        """A surveyed chunk has waited so long for the commits of others."""
+        if waited_s > _TOO_LONG_S:
+            self.limit = max(min(LEAST, self.most), self.limit - 1)
+        else:
+            self.limit = min(self.most, self.limit + 1)
+            self._admit()
+
+    def _admit(self) -> None:
+        while self._queue and self._taken < self.limit:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(None)

@@ -1,0 +1,91 @@
+"""The dispatcher's round: each step for itself, and trouble told once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import structlog
+
+from hunter.config import Config
+from hunter.ops.metrics import Metrics
+from hunter.queue.hints import queue_name
+from hunter.store import chunks
+from hunter.store.identifiers import uuid7
+from hunter.worker.dispatcher import Dispatcher
+
+#: what PostgreSQL says once there is no room for another page
+_NO_ROOM = """
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
+_NO_SPLIT = """
+    CREATE TRIGGER no_room BEFORE UPDATE ON scan_chunk FOR EACH ROW
+    WHEN (NEW.state = 'split') EXECUTE FUNCTION no_room()
+"""
+
+
+@pytest.fixture
+async def dispatcher(case: Any, settings: Config) -> Dispatcher:
+    """A dispatcher of a fleet of one worker that takes nothing."""
+    async with case.db.acquire() as conn:
+        await chunks.register(conn, uuid7(), slots=2, interactive_slots=2)
+    await case.hints.set_generation()
+    return Dispatcher(
+        case.db, case.hints, Metrics(), dataclasses.replace(settings, hint_stale_s=60.0)
+    )
+
+
+@pytest.fixture
+async def no_split(case: Any) -> None:
+    """Chunks that cost too many workers cannot be halved."""
+    await case.ask(_NO_ROOM)
+    await case.ask(_NO_SPLIT)
+
+
+async def _condemned(case: Any) -> None:
+    job_id = await case.submit("a.example", "b.example")
+    await case.ask("UPDATE scan_chunk SET losses = 3 WHERE job_id = $1 RETURNING 1", job_id)
+
+
+async def test_a_step_that_fails_stops_no_other(
+    case: Any, dispatcher: Dispatcher, no_split: None
+) -> None:
+    await _condemned(case)
+    await case.submit("c.example")
+    through = await case.submit("d.example")
+    await case.ask(
+        "UPDATE scan_chunk SET state = 'done', n_ok = 1, n_failed = 0, n_unknown = 0, done_at = now()"
+        " WHERE job_id = $1 RETURNING 1",
+        through,
+    )
+    await case.ask(
+        "INSERT INTO scan_result (job_id, domain, outcome, reason, scanned_at)"
+        " VALUES ($1, 'd.example', 'failed', 'test', now()) RETURNING 1",
+        through,
+    )
+    await dispatcher.look()
+
+    assert await case.ask("SELECT count(*) FROM scan_chunk WHERE state = 'split'") == 0
+    assert await case.hints._redis.zcard(queue_name("bulk")) >= 1
+    assert (await case.progress(through)).status == "completed"
+
+
+async def test_trouble_is_told_when_it_begins_and_when_it_is_over(
+    case: Any, dispatcher: Dispatcher, no_split: None
+) -> None:
+    await _condemned(case)
+    with structlog.testing.capture_logs() as told:
+        for _ in range(3):
+            await dispatcher.look()
+        await case.ask("DROP TRIGGER no_room ON scan_chunk")
+        for _ in range(3):
+            await dispatcher.look()
+
+    events = [(each["event"], each.get("step")) for each in told]
+    assert events == [
+        ("dispatcher cannot go on", "condemn"),
+        ("chunk halved", None),
+        ("dispatcher goes on", "condemn"),
+    ]
