@@ -37,7 +37,7 @@ class Shape:
     apis: int = 2
     lease_s: float = 5.0
     drain_grace_s: float = 3.0
-    chunk_size: int = 200
+    chunk_size: int = 100
     slots: int | None = None
     #: the program behind a worker, given to the interpreter
     worker: tuple[str, ...] = (*HUNTER, "work")

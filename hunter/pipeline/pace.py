@@ -13,7 +13,7 @@ LEAST: Final = 2
 #: where it begins
 _FIRST: Final = 4
 #: Chunks judged and committed at once. The processor takes them one after the other anyhow;
-#: more at once only hold their verdicts in memory, some 6 MiB a chunk of 200.
+#: more at once only hold their verdicts in memory, some 3 MiB a chunk of 100.
 _COMMITS_AT_ONCE: Final = 2
 #: a chunk that waited for its commit for longer came too early
 _TOO_LONG_S: Final = 0.2
