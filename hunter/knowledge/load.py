@@ -15,6 +15,7 @@ from hunter.core.answers import Depth
 from hunter.core.facts import Identity, Rules
 from hunter.core.provider import hides_mailboxes, selectors_for
 from hunter.core.trial import Calibration
+from hunter.core.wording import Wording
 from hunter.knowledge.calibration import calibration_of
 from hunter.knowledge.check import Checker
 from hunter.knowledge.model import identity_model
@@ -22,6 +23,7 @@ from hunter.knowledge.policy import policy
 from hunter.knowledge.problems import BadKnowledge, Problem, nearest
 from hunter.knowledge.source import Source
 from hunter.knowledge.tables import fact_tables
+from hunter.knowledge.wording import wording
 
 FILES: Final = (
     "providers",
@@ -33,6 +35,9 @@ FILES: Final = (
     "rules",
     "events",
 )
+#: what is said to people; no judgement depends on it
+WORDING_FILES: Final = ("brief", "turkish")
+_ALL: Final = (*FILES, *WORDING_FILES)
 _SUFFIX: Final = ".yaml"
 _POLICY: Final = "rules"
 _DIGEST_BYTES: Final = 4
@@ -48,6 +53,7 @@ class Knowledge(msgspec.Struct, frozen=True):
     hand: Identity
     #: what was fitted, and how far it can be trusted
     calibration: Calibration
+    wording: Wording
     #: the text of each file
     texts: dict[str, str]
     #: names of the files that are the operator's own
@@ -79,45 +85,10 @@ def load_own(rules_dir: str) -> Knowledge:
     return build_knowledge(shipped_texts() | own, own=frozenset(own))
 
 
-def load_with(rules_dir: str, path: Path) -> Knowledge:
-    """Other knowledge to be tried: `path` is a folder in place of HUNTER_RULES_DIR, or one file on top of it.
-
-    A file of another name is known by its sections. Raises BadKnowledge with every problem.
-    """
-    if path.is_dir():
-        return load_own(str(path))
-    own = own_texts(Path(rules_dir)) if rules_dir else {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        fix = "name a folder or a data file"
-        raise BadKnowledge([_of_file(path.name, str(error.strerror), fix)]) from error
-    except UnicodeDecodeError as error:
-        raise BadKnowledge([_of_file(path.name, "not UTF-8", "save it as UTF-8")]) from error
-    own[path.stem if path.stem in FILES else _kind_of(path, text)] = text
-    return build_knowledge(shipped_texts() | own, own=frozenset(own))
-
-
-def _kind_of(path: Path, text: str) -> str:
-    """The data file whose sections this text has."""
-    found = Source(path.stem, text)
-    if found.problems:
-        raise BadKnowledge(found.problems)
-    shared = {
-        name: len(found.content.keys() & Source(name, shipped).content.keys())
-        for name, shipped in shipped_texts().items()
-    }
-    best = max(shared, key=lambda name: shared[name])
-    if shared[best] <= 1:  # all of them have a version
-        fix = f"call it {', '.join(name + _SUFFIX for name in sorted(FILES))}"
-        raise BadKnowledge([_of_file(path.name, "has the sections of no data file", fix)])
-    return best
-
-
 def shipped_texts() -> dict[str, str]:
     """The text of each packaged file."""
     folder = resources.files("hunter.knowledge") / "data"
-    return {name: (folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8") for name in FILES}
+    return {name: (folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8") for name in _ALL}
 
 
 def own_texts(folder: Path) -> dict[str, str]:
@@ -131,8 +102,8 @@ def own_texts(folder: Path) -> dict[str, str]:
         fix = "HUNTER_RULES_DIR wants a folder that can be read"
         raise BadKnowledge([_of_file(folder.name, str(error.strerror), fix)]) from error
     for path in (each for each in paths if each.suffix in {_SUFFIX, ".yml"}):
-        if path.name not in {name + _SUFFIX for name in FILES}:
-            known = [name + _SUFFIX for name in FILES]
+        if path.name not in {name + _SUFFIX for name in _ALL}:
+            known = [name + _SUFFIX for name in _ALL]
             fix = nearest(path.name, known, f"files are {', '.join(sorted(known))}")
             problems.append(_of_file(path.name, "replaces no data file", fix))
             continue
@@ -153,15 +124,25 @@ def _of_file(file: str, problem: str, fix: str) -> Problem:
 
 def build_knowledge(texts: Mapping[str, str], own: frozenset[str] = frozenset()) -> Knowledge:
     """Knowledge out of the text of each file; raises BadKnowledge with all that is wrong."""
-    check = Checker({name: Source(name, texts[name]) for name in FILES})
+    check = Checker({name: Source(name, texts[name]) for name in _ALL})
     version = _version(check)
     fields = fact_tables(check) | policy(check)
     identity = identity_model(check)
+    # who writes rules need not write Turkish: their own sentences are then told in English
+    words = wording(check, is_complete=_POLICY not in own or "turkish" in own)
     calibration = calibration_of(check, identity) if identity is not None else None
-    if check.problems or identity is None or calibration is None:
+    if check.problems or identity is None or calibration is None or words is None:
         raise BadKnowledge(check.problems)
     rules = Rules(version=version, identity=calibration.applied(identity), **fields)
-    return Knowledge(version, rules, identity, calibration, dict(texts), own)
+    return Knowledge(
+        version=version,
+        rules=rules,
+        hand=identity,
+        calibration=calibration,
+        wording=words,
+        texts=dict(texts),
+        own=own,
+    )
 
 
 def _version(check: Checker) -> str:

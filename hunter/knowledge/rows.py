@@ -9,6 +9,7 @@ import msgspec
 
 from hunter.core.facts import Kind, Role
 from hunter.core.judgement import Axis, Segment
+from hunter.core.wording import Section
 
 
 class Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,3 +172,15 @@ class ChangeLine(Written, frozen=True, kw_only=True):
     id: str
     when: list[str]
     sentence: str
+
+
+class BriefLine(Written, frozen=True, kw_only=True):
+    """A sentence of brief.yaml."""
+
+    id: str
+    section: Section
+    when: list[str]
+    any_of: list[str] = []
+    unless: list[str] = []
+    en: str
+    tr: str

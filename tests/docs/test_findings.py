@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 from hunter.core.advice import AdviceRow, Language
@@ -25,7 +26,7 @@ _KINDS = {
     "dmarc": "DMARC",
     "dkim": "DKIM",
     "mx": "MX",
-    "eop": "Exchange Online names",
+    "eop": "Exchange Online",
     "mta": "MTA-STS",
     "tlsrpt": "TLS reporting",
     "bimi": "BIMI",
@@ -38,11 +39,8 @@ _KINDS = {
 def page() -> str:
     """The whole page."""
     parts = [_HEAD]
-    kinds: dict[str, list[AdviceRow]] = {}
-    for row in load_findings().values():
-        kinds.setdefault(row.code.partition("_")[0], []).append(row)
-    for kind, rows in kinds.items():
-        parts.append(f"## {_KINDS.get(kind, kind.capitalize())}\n")
+    for kind, rows in groupby(load_findings().values(), key=lambda row: row.code.split("_")[0]):
+        parts.append(f"## {_KINDS[kind]}\n")
         parts += map(_row, rows)
     return "\n".join(parts)
 
