@@ -319,6 +319,9 @@ class Scanner:
             failed=outcomes.count(ScanStatus.FAILED),
             unknown=outcomes.count(ScanStatus.UNKNOWN),
         )
+        if claim.lane == "interactive":
+            # somebody waits for the job: not a round of the dispatcher later
+            await completion.finish(conn, claim.job_id)
 
     async def _judge_all(
         self, claim: Claim, order: Sequence[tuple[str, Seen]], standings: dict[str, Standing]
@@ -350,14 +353,8 @@ class Scanner:
     def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing, rules: Rules) -> Verdict:
         return verdict_on(at, seen, standing, rules, self._clock)
 
-    async def finished(self, claim: Claim) -> None:
-        """After COMMIT: complete the job somebody waits for at once, and tell."""
-        if claim.lane == "interactive":
-
-            async def complete(conn: Connection) -> str | None:
-                return await completion.finish(conn, claim.job_id)
-
-            await self._db.transact(complete, deadline_s=CLAIM_DEADLINE_S, reserved=True)
+    async def announce(self, claim: Claim) -> None:
+        """After COMMIT: tell whoever waits for the job."""
         await self._hints.announce(claim.job_id)
 
     async def put_back(self, claim: Claim, error: Exception, *, counted: bool) -> None:
@@ -412,7 +409,4 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             scanner.waiting.ended(slot_is_free)
         duration_ms = round(1000 * (loop.time() - started), 1)
         log.info("chunk scanned", domains=len(claim.domains), duration_ms=duration_ms)
-        try:
-            await scanner.finished(claim)
-        except Unavailable:
-            log.info("completion left to the dispatcher")
+        await scanner.announce(claim)

@@ -429,3 +429,27 @@ async def test_a_commit_that_never_arrived_is_run_again(
             job_id = await run("a.example", "b.example", scanner=Cut, over=over)
 
     assert set(await _results(db, job_id)) == {"a.example", "b.example"}
+
+
+async def test_a_single_scan_is_completed_with_the_commit_of_its_chunk(
+    db: Database, hints: Hints, engine: Engine
+) -> None:
+    accepted = await accept_scan(
+        db,
+        hints,
+        [Line(1, "a.example")],
+        lane="interactive",
+        depth=Depth.QUICK,
+        allow_test_names=True,
+    )
+    scanner = Scanner(db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20)
+
+    assert await scanner.take_next("interactive")
+
+    async with db.acquire() as conn:
+        row = await conn.fetchrow(
+            "SELECT j.status, j.n_ok, j.finished_at = c.done_at AS together"
+            " FROM scan_job j JOIN scan_chunk c ON c.job_id = j.id WHERE j.id = $1",
+            UUID(accepted.job_id),
+        )
+    assert tuple(row or ()) == ("completed", 1, True)
