@@ -23,7 +23,7 @@ _RECALLED = 4096
 FACTS = frozenset(
     {
         # the answers themselves
-        "domain_missing", "null_mx", "not_a_company", "unanswered", "mx_unanswered",
+        "domain_missing", "null_mx", "not_a_company", "unanswered", "mx_unanswered", "parking_unanswered",
         # who receives the mail
         "parked", "parked_name", "for_sale", "defensive", "consumer", "government", "public_body", "gateway", "regional",
         # where the mailboxes are: exactly one of these, or none while that is open

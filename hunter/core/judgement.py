@@ -10,6 +10,11 @@ import msgspec
 
 #: most characters of a record that a finding quotes: a whole name fits, and the survey has the rest
 MAX_QUOTED: Final = 255
+#: A record holds up to 64 KiB, an answer thousands of records. A judgement is stored with every scan
+#: and shown in lists: it quotes this many records for one statement, and this much of each. The
+#: survey has them all
+MAX_EVIDENCE: Final = 50
+MAX_RECORD: Final = 1000
 
 
 class State(StrEnum):
@@ -32,6 +37,11 @@ class Evidence(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     outcome: str
     #: the record as DNS gave it, "" when there is none
     record: str = ""
+
+
+def quoted(record: str) -> str:
+    """As much of a record as a judgement quotes."""
+    return record if len(record) <= MAX_RECORD else record[: MAX_RECORD - 1] + "…"
 
 
 class Signal(msgspec.Struct, frozen=True, omit_defaults=False):

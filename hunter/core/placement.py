@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hunter.core import identity, provider
-from hunter.core.answers import Depth, Outcome, RRType
+from hunter.core.answers import Outcome, RRType
 from hunter.core.case import Case, Placement
 from hunter.core.facts import Kind, Provider, Role, Rules
 from hunter.core.judgement import Evidence, ScanStatus, State
@@ -104,6 +104,10 @@ def place_mail(seen: Seen, operator: str | None, rules: Rules) -> Placement:
     unused = _unused_name(seen, operator, base, rules)
     if unused is not None:
         return unused
+    servers = seen.survey.get(_NS)
+    if operator is None and servers is not None and not servers.outcome.is_known:
+        # nobody receives mail, and whether the name is parked was not answered
+        return Placement("unknown", "", base, missing=(proof(servers),))
     if operator is None:
         return Placement("no_mail_likely", "mail_none_likely", base, confidence=fixed["no_mx"])
     if operator == provider.BROKEN or _is_nowhere(seen):
@@ -171,13 +175,11 @@ def _parking_servers(seen: Seen, rules: Rules) -> tuple[tuple[Evidence, ...], Pr
 def _is_nowhere(seen: Seen) -> bool:
     """True when every MX host has the company's own name and is proved to have no address.
 
-    Said at full depth only: quick depth asks for an address to see where an alias leads, of two
-    hosts at most.
+    Quick depth asks for the addresses of two hosts, and for IPv4 only: NXDOMAIN proves the absence
+    of both kinds.
     """
     hosts = seen.mail.hosts if seen.mail is not None else ()
-    if not hosts or seen.survey.depth is Depth.QUICK:
-        return False
-    if any(host.operator != provider.SELF_HOSTED for host in hosts):
+    if not hosts or any(host.operator != provider.SELF_HOSTED for host in hosts):
         return False
     findings = seen.mail.findings if seen.mail is not None else ()
     missing = {each.get("host") for each in findings if each.code == "mx_missing_host"}
@@ -327,7 +329,7 @@ def add_placement(case: Case) -> None:
     seen, place, operator, rules, facts = (
         case.seen, case.place, case.operator, case.rules, case.facts,
     )  # fmt: skip
-    base = tuple(proof(seen.mx, record) for record in sorted(seen.mx.records)) if seen.mx else ()
+    base = seen.mx_evidence if seen.mx_records else ()
     owner = _never_a_company(seen.survey.domain)
     if owner:
         facts["not_a_company"] = Fact((), owner)
@@ -335,6 +337,8 @@ def add_placement(case: Case) -> None:
         facts["unanswered"] = Fact(place.missing)
         if seen.mx is None or not seen.mx.outcome.is_known:
             facts["mx_unanswered"] = Fact(place.missing)
+        elif operator is None:
+            facts["parking_unanswered"] = Fact(place.missing)
     if place.fact:
         facts[place.fact] = Fact(place.evidence, place.what)
     if is_gateway(operator, rules):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hunter.core.case import Case
 from hunter.core.facts import Rules
-from hunter.core.judgement import Evidence, Product
+from hunter.core.judgement import MAX_EVIDENCE, Evidence, Product
 from hunter.core.score import Fact
 from hunter.core.seen import PROVES, Seen
 from hunter.core.sender import DmarcView
@@ -52,7 +52,7 @@ def _product(row_id: str, traces: list[tuple[str, Evidence]], rules: Rules) -> P
         relation=row.relation,
         proves=max((PROVES[how] for how in hows), key=_ORDER.index),
         confidence=round(confidence, 2),
-        evidence=tuple(evidence),
+        evidence=tuple(evidence[:MAX_EVIDENCE]),
     )
 
 
@@ -64,8 +64,11 @@ def add_products(case: Case) -> None:
         fact = case.rules.relations.get(product.relation)
         if fact is not None:
             by_fact.setdefault(fact, []).append(product)
+    # a record that earns points as proof of the tenant earns none as a product, nor while the
+    # answer that decides which of the two it is has not come
     counted = {each for name in TENANT_FACTS if name in facts for each in facts[name].evidence}
-    # a record that earns points as proof of the tenant earns none as a product
+    if not case.place.fact:
+        counted |= {each for _, signal in case.tenant.values() for each in signal.evidence}
     services = [
         each
         for each in by_fact.pop(_MICROSOFT_SERVICES, ())

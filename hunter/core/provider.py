@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from hunter.core.answers import Answer, Depth
+from hunter.core.answers import Answer, Depth, RRType
 from hunter.core.facts import Kind, Role, Rules
 from hunter.core.identity import EXCHANGE
 from hunter.core.judgement import Finding, MailHost
@@ -30,6 +30,7 @@ _MAX_QUICK_SELECTORS = 3
 _NULL_WITH_OTHERS = "mx_null_mx_with_others"
 _MICROSOFT_SELECTORS = ("selector1", "selector2")
 _GOOGLE_SELECTOR = "google"
+_ADDRESSES = (RRType.A, RRType.AAAA)
 
 
 class Mail(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +46,8 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     findings: tuple[Finding, ...] = ()
     #: hosts that prove the domain to Microsoft, such as ms12345678.msv1.invalid
     proofs: tuple[str, ...] = ()
+    #: answers about hosts that are aliases, and the name each of them leads to
+    aliases: tuple[tuple[Answer, str], ...] = ()
 
 
 def operator_of(host: str, domain: str, rules: Rules) -> str:
@@ -98,13 +101,18 @@ def read_mx(answer: Answer, domain: str, rules: Rules, lookup: Lookup) -> Mail:
         return Mail(hosts=(), operator=None, is_null=True, findings=found.findings)
     routes = [(group.preference, host) for group in found.groups for host in group.hosts]
     proofs = tuple([host for _, host in routes if _MX_PROOF.fullmatch(host)])
-    hosts = tuple(
-        [
-            MailHost(preference, host, operator_of(host, domain, rules))
-            for preference, host in routes
-            if host not in proofs
-        ]
-    )
+    aliases: list[tuple[Answer, str]] = []
+    found_hosts = []
+    for preference, host in routes:
+        if host in proofs:
+            continue
+        owner = operator_of(host, domain, rules)
+        alias = None if owner in rules.providers else _alias_of(host, rules, lookup)
+        if alias is not None:
+            aliases.append(alias)
+            owner = _behind(alias[1], owner, rules)
+        found_hosts.append(MailHost(preference, host, owner))
+    hosts = tuple(found_hosts)
     is_faulty = hosts and all(host.operator == BROKEN for host in hosts)
     if is_faulty or any(each.code == _NULL_WITH_OTHERS for each in found.findings):
         return Mail(hosts=hosts, operator=BROKEN, findings=found.findings, proofs=proofs)
@@ -115,7 +123,28 @@ def read_mx(answer: Answer, domain: str, rules: Rules, lookup: Lookup) -> Mail:
         mailboxes=mailboxes,
         findings=found.findings,
         proofs=proofs,
+        aliases=tuple(aliases),
     )
+
+
+def _alias_of(host: str, rules: Rules, lookup: Lookup) -> tuple[Answer, str] | None:
+    """The answer that shows where a host leads: to an operator's name, else as far as it goes."""
+    for rrtype in _ADDRESSES:
+        answer = lookup(host, rrtype)
+        if answer is not None and answer.chain:
+            known = (target for target in answer.chain if rules.mx.find(target) is not None)
+            return answer, next(known, answer.chain[-1])
+    return None
+
+
+def _behind(target: str, operator: str, rules: Rules) -> str:
+    """Who receives where an MX host is an alias of `target`, which is what counts, not its own name.
+
+    A filter or forwarder is who receives. Whose mailboxes the host of a suite or hosting company serves
+    under another name is left to the identity model (`mx_target`); a stranger may be anybody.
+    """
+    owner = rules.mx.find(target)
+    return operator if owner is None or holds_mailboxes(owner, rules) else owner
 
 
 def _together(hosts: Sequence[MailHost], rules: Rules) -> tuple[str | None, tuple[str, ...]]:

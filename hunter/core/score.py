@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from hunter.core.facts import PriorityRow, Rule, Rules, VerdictRow
-from hunter.core.judgement import Axis, Evidence, ScoreLine, Segment
+from hunter.core.judgement import MAX_EVIDENCE, Axis, Evidence, ScoreLine, Segment
 
 
 class Fact(msgspec.Struct, frozen=True, gc=False):
@@ -96,7 +96,8 @@ def _line(rule: Rule, points: int, facts: Facts, names: Names, as_of: dt.date) -
     evidence = facts[rule.when[0]].evidence
     for name in rule.when[1:]:
         evidence = tuple(dict.fromkeys((*evidence, *facts[name].evidence)))
-    return ScoreLine(rule.axis, rule.id, points, _sentence(rule, facts, names, as_of), evidence)
+    words = _sentence(rule, facts, names, as_of)
+    return ScoreLine(rule.axis, rule.id, points, words, evidence[:MAX_EVIDENCE])
 
 
 def _sentence(rule: Rule, facts: Facts, names: Names, as_of: dt.date) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from hunter.core.answers import Answer, RRType, Survey
 from hunter.core.facts import Rules
-from hunter.core.judgement import Evidence, Finding, Signal, State
+from hunter.core.judgement import Evidence, Finding, Signal, State, quoted
 from hunter.core.provider import Mail, family_of, holds_mailboxes
 from hunter.core.sender import SpfView
 
@@ -14,9 +14,6 @@ _NOT_ASKED = "not_asked"
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
 _CNAME, _SRV = RRType.CNAME, RRType.SRV
-#: A record of 64 KiB holds thousands of hosts or faults. A judgement is stored with every scan and
-#: shown in lists: it tells the first of them, and the survey has them all
-MAX_MX = 50
 
 #: how a trace was left → what it proves
 PROVES = {
@@ -93,7 +90,7 @@ class Seen(msgspec.Struct):
 
 def proof(answer: Answer, record: str = "") -> Evidence:
     """The answer as evidence, with the record that says it."""
-    return Evidence(answer.name + " " + answer.rrtype, str(answer.outcome), record)
+    return Evidence(answer.name + " " + answer.rrtype, str(answer.outcome), quoted(record))
 
 
 def not_asked(survey: Survey, rrtype: RRType, label: str = "") -> Evidence:
@@ -110,7 +107,7 @@ def is_silent(answer: Answer | None) -> bool:
 def signal_of(answer: Answer, record: str = "", value: str = "") -> Signal:
     """Present with the record that shows it; else absent or unknown, as the answer says."""
     state = _PRESENT if record else _ABSENT if answer.outcome.is_known else _UNKNOWN
-    return Signal(state, value, (proof(answer, record),), answer.stale_since)
+    return Signal(state, quoted(value), (proof(answer, record),), answer.stale_since)
 
 
 def targets_of(answer: Answer) -> tuple[str, ...]:

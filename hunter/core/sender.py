@@ -9,7 +9,7 @@ import msgspec
 from hunter.core.answers import Answer, Depth, RRType, Survey
 from hunter.core.dmarc import Dmarc, Policy
 from hunter.core.dmarc_walk import DmarcState, discover
-from hunter.core.judgement import Evidence, Finding
+from hunter.core.judgement import Evidence, Finding, quoted
 from hunter.core.spf import SpfState, has_macro, select_spf
 from hunter.core.spf_walk import walk_spf
 from hunter.core.wildcard import without_wildcards
@@ -127,4 +127,6 @@ def read_dmarc(survey: Survey) -> DmarcView:
 
 
 def _evidence(answer: Answer, record: Dmarc | None) -> Evidence:
-    return Evidence(answer.question, answer.outcome.value, "" if record is None else record.text)
+    return Evidence(
+        answer.question, answer.outcome.value, "" if record is None else quoted(record.text)
+    )

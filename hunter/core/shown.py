@@ -6,9 +6,9 @@ from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.case import Case
 from hunter.core.exchange_online import label_findings
-from hunter.core.judgement import Finding, Signal, State
+from hunter.core.judgement import MAX_EVIDENCE, Finding, Signal, State
 from hunter.core.score import fill
-from hunter.core.seen import MAX_MX, Seen, not_asked, proof, signal_of
+from hunter.core.seen import Seen, not_asked, proof, signal_of
 from hunter.core.sender import DmarcView
 
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
@@ -30,7 +30,7 @@ _FEATURES = {
 def mx_signal(seen: Seen) -> Signal:
     if seen.mx is None:
         return Signal(_UNKNOWN, "", (not_asked(seen.survey, _MX),))
-    records = seen.mx_records[:MAX_MX]
+    records = seen.mx_records[:MAX_EVIDENCE]
     if not records:
         return signal_of(seen.mx)
     more = len(seen.mx_records) - len(records)

@@ -10,9 +10,9 @@ from hunter.core.autodiscover import read_autodiscover
 from hunter.core.dkim import SelectorState, read_selector
 from hunter.core.facts import NameServers, Rules, SignalRow
 from hunter.core.identity import EXCHANGE, GOOGLE, MICROSOFT
-from hunter.core.judgement import Evidence, Signal, State
-from hunter.core.provider import family_of, holds_mailboxes, read_mx
-from hunter.core.seen import MAX_MX, Key, Seen, is_silent, proof, signal_of, targets_of
+from hunter.core.judgement import MAX_EVIDENCE, Evidence, Signal, State
+from hunter.core.provider import Mail, family_of, holds_mailboxes, read_mx
+from hunter.core.seen import Key, Seen, is_silent, proof, signal_of, targets_of
 from hunter.core.sender import read_spf
 from hunter.core.suffixes import registrable_domain
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY, same_answer, without_wildcards
@@ -54,7 +54,7 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
         mx=mx,
         mail=mail,
         mx_records=records,
-        mx_evidence=_mx_evidence(mx, records),
+        mx_evidence=_mx_evidence(mx, records, mail),
         spf=read_spf(survey),
         signals={},
         proved={},
@@ -74,10 +74,16 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
     return seen
 
 
-def _mx_evidence(mx: Answer | None, records: tuple[str, ...]) -> tuple[Evidence, ...]:
+def _mx_evidence(
+    mx: Answer | None, records: tuple[str, ...], mail: Mail | None
+) -> tuple[Evidence, ...]:
+    """The MX records, and where hosts of no known name lead; the bare answer without any."""
     if mx is None:
         return ()
-    return tuple([proof(mx, record) for record in records[:MAX_MX]]) or (proof(mx),)
+    found = [proof(mx, record) for record in records[:MAX_EVIDENCE]]
+    if mail is not None:
+        found += [proof(answer, target) for answer, target in mail.aliases]
+    return tuple(found) or (proof(mx),)
 
 
 def _trace(seen: Seen, product: str, how: str, evidence: Evidence) -> None:
@@ -210,22 +216,19 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
         match = _MX_LABEL.match(name)
         if match is not None:
             seen.eop_labels += ((match["label"], proof(mx, _record_of(seen, name))),)
-    for host in hosts:
-        if host.operator not in rules.providers:
-            _read_mx_target(seen, seen.survey.lookup(_A, host.host), rules)
-
-
-def _read_mx_target(seen: Seen, answer: Answer | None, rules: Rules) -> None:
-    """Whose host an MX host of no known operator is an alias of."""
-    if answer is None:
-        return
-    for target in answer.chain:
+    for answer, target in seen.mail.aliases if seen.mail is not None else ():
         owner = rules.mx.find(target)
         if owner is not None:
             seen.prove_owner(owner, "mx_target", proof(answer, target), rules)
-            return
-    if is_silent(answer):
-        seen.doubt(MICROSOFT, "mx_target")
+    for host in hosts:
+        if host.operator not in rules.providers:
+            address = seen.survey.lookup(_A, host.host)
+            if address is not None and is_silent(address) and not _leads_to_owner(address, rules):
+                seen.doubt(MICROSOFT, "mx_target")
+
+
+def _leads_to_owner(answer: Answer, rules: Rules) -> bool:
+    return any(rules.mx.find(target) is not None for target in answer.chain)
 
 
 def _named_in(seen: Seen, mx: Answer, hosts: Sequence[str]) -> Signal:
@@ -291,7 +294,7 @@ def _read_nameservers(seen: Seen, rules: Rules) -> None:
 
 
 def _name_servers(records: tuple[str, ...], rules: Rules) -> NameServers:
-    hosts = tuple(sorted(records))
+    hosts = tuple(sorted(records)[:MAX_EVIDENCE])
     owners = sorted({dns_host(each, rules) for each in hosts})
     products = []
     for host in hosts:

@@ -7,7 +7,7 @@ import datetime as dt
 from hunter.core import identity, provider
 from hunter.core.answers import RRType
 from hunter.core.case import Case, Placement, TenantSignals
-from hunter.core.facts import Rules
+from hunter.core.facts import Kind, Rules
 from hunter.core.history import appeared
 from hunter.core.judgement import Evidence, History, State
 from hunter.core.placement import PLACEMENT_FACTS
@@ -70,7 +70,7 @@ def tenant_state(
         return "unknown"
     mixed = seen.mail.mailboxes if place.fact == "mail_mixed" and seen.mail is not None else ()
     if any(provider.family_of(each, rules) == identity.MICROSOFT for each in mixed):
-        return "migrating_in"
+        return "m365_mail" if _has_moved(seen, mixed, history, rules) else "migrating_in"
     was = history.seen.get("mx_microsoft")
     leftover = any(
         name in seen.signals and seen.signals[name].state is _PRESENT
@@ -89,6 +89,17 @@ def tenant_state(
     if place.fact == "mail_gateway_unseen" or _silent_on_tenant(seen, rules):
         return "unknown"
     return "no_microsoft"
+
+
+def _has_moved(seen: Seen, mailboxes: tuple[str, ...], history: History, rules: Rules) -> bool:
+    """True when mail is at Microsoft and what stands behind is an old entry.
+
+    Another suite there, or a mix that history proves to be new, is a move that is not over.
+    """
+    kinds = [rules.providers[each] for each in mailboxes if each in rules.providers]
+    suites = {row.family for row in kinds if row.kind is Kind.SUITE}
+    is_new = appeared(history.seen.get("mx:" + provider.MIXED)) is not None
+    return suites == {identity.MICROSOFT} and not is_new and _is_microsoft_first(seen, rules)
 
 
 def _silent_on_tenant(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:

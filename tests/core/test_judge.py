@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
 from hunter.core.judge import judge
-from hunter.core.judgement import NO_HISTORY, History, Segment, SignalDates
+from hunter.core.judgement import (
+    MAX_EVIDENCE,
+    MAX_RECORD,
+    NO_HISTORY,
+    Evidence,
+    History,
+    Segment,
+    SignalDates,
+)
 from tests.core.zones import (
     APPEARED,
     AS_OF,
@@ -198,3 +206,32 @@ def test_judging_never_raises_whatever_dns_says(
         found[each.question] = each
     judged_one = judge(Survey("contoso.com", Depth.FULL, found), NO_HISTORY, RULES, AS_OF)
     assert judged_one.score == sum(line.points for line in judged_one.lines)
+
+
+def test_hostile_domain_is_quoted_in_part(make_survey: Any) -> None:
+    """64 KiB in every answer, and thousands of records, make a judgement of bounded size."""
+    long = "x" * 65_000
+    tokens = [f"docusign={number}" for number in range(1500)]
+    survey = make_survey(
+        {
+            "MX": [f"{number} mx{number}.mimecast.com" for number in range(3000)],
+            "TXT": [*tokens, TENANT + long, "v=spf1 " + "ip4:192.0.2.1 " * 4000, long],
+            "TXT _dmarc": ["v=DMARC1; p=none; rua=mailto:a@b.example; x=" + long],
+            "TXT selector1._domainkey": ["v=DKIM1; p=" + long] * 40,
+            "NS": [f"ns{number}.fabrikam-{number}.net" for number in range(2000)],
+            "CNAME autodiscover": [f"a{number}.outlook.com" for number in range(2000)],
+            "TXT _mta-sts": ["v=STSv1; id=" + long],
+            "A": [f"192.0.2.{number % 256}" for number in range(4000)],
+        },
+        depth=Depth.FULL,
+    )
+    found = judge(survey, NO_HISTORY, RULES, AS_OF)
+    quotes: list[tuple[Evidence, ...]] = [
+        *(signal.evidence for signal in (found.mx, found.spf, found.dkim)),
+        *(signal.evidence for signal in found.signals.values()),
+        *(line.evidence for line in found.lines),
+        *(product.evidence for product in found.products),
+    ]
+    assert all(len(each) <= MAX_EVIDENCE for each in quotes)
+    assert all(len(one.record) <= MAX_RECORD for each in quotes for one in each)
+    assert len(msgspec.json.encode(found)) < 200_000

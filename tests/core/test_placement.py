@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hunter.core.answers import Depth
+from hunter.core.answers import Answer, Depth, Outcome, RRType
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, ScanStatus, Segment
 from tests.core.zones import (
@@ -95,10 +95,39 @@ def test_mail_hosts_that_do_not_exist_are_a_faulty_record(judged: Any) -> None:
     assert half.provider == "self_hosted"
 
 
-def test_quick_depth_leaves_the_verdict_on_missing_hosts_to_full_depth(judged: Any) -> None:
+def test_own_host_that_does_not_exist_is_told_at_quick_depth_too(judged: Any) -> None:
     found = judged({"MX": OWN_MX, "A mail": "nxdomain"})
-    assert (found.provider, found.segment) == ("self_hosted", Segment.MIGRATION)
-    assert found.tenant_state == "no_microsoft"
+    assert (found.provider, found.reason_code) == (None, "faulty")
+    no_ipv4 = judged({"MX": OWN_MX, "A mail": "nodata"})
+    assert no_ipv4.provider == "self_hosted"
+    one_more = judged({"MX": [*OWN_MX, "20 mail2.contoso.com"], "A mail": "nxdomain"})
+    assert one_more.provider == "self_hosted"
+
+
+@pytest.mark.parametrize(
+    ("target", "operator", "reason"),
+    [
+        ("→ eu-smtp-inbound-1.mimecast.com", "mimecast", "gateway_unseen"),
+        ("→ mx1.improvmx.com", "improvmx", "forwarded"),
+    ],
+)
+def test_filter_or_forwarder_behind_an_own_host_name_is_who_receives(
+    judged: Any, target: str, operator: str, reason: str
+) -> None:
+    found = judged({"MX": OWN_MX, "A mail": [target, "192.0.2.1"]})
+    assert (found.mx_operator, found.provider, found.reason_code) == (operator, None, reason)
+    proofs = [each.record for each in found.lines[0].evidence]
+    assert {"10 mail.contoso.com", target.removeprefix("→ ")} <= set(proofs)
+    ipv6 = judged({"MX": OWN_MX, "AAAA mail": [target, "2001:db8::1"]})
+    assert ipv6.mx_operator == operator
+
+
+def test_alias_that_a_failure_cut_short_leaves_the_verdict_open(make_survey: Any) -> None:
+    survey = make_survey({"MX": OWN_MX})
+    cut = Answer("mail.contoso.com", RRType.A, Outcome.TIMEOUT, chain=("host.fabrikam.net",))
+    answers = {**survey.answers, cut.question: cut}
+    found = judge(msgspec.structs.replace(survey, answers=answers), NO_HISTORY, RULES, AS_OF)
+    assert (found.provider, found.segment) == (None, Segment.UNKNOWN)
 
 
 def test_an_own_mail_host_nobody_answered_for_is_asked_again(judged: Any) -> None:

@@ -20,6 +20,7 @@ from tests.core.zones import (
     OWN_MX,
     RULES,
     TENANT,
+    codes,
 )
 
 
@@ -110,6 +111,15 @@ def test_one_silence_neither_denies_a_tenant_nor_cools_a_lead(
                 assert full.segment is found.segment, question
             if full.priority == 1 and question != "contoso.com MX":
                 assert found.priority < 5 or found.segment is Segment.UNKNOWN, question
+
+
+def test_record_of_a_tenant_earns_nothing_while_nobody_says_where_mail_goes(judged: Any) -> None:
+    entra = {
+        "TXT": ["MS=ms12345678"],
+        "CNAME enterpriseregistration": ["enterpriseregistration.windows.net"],
+    }
+    assert judged({"MX": "timeout", **entra}).lines == ()
+    assert "existing_microsoft_paid" not in codes(judged({"MX": NATRO_MX, **entra}))
 
 
 def test_silent_selector_that_could_decide_leaves_the_verdict_open(judged: Any) -> None:

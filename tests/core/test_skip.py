@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hunter.core.judgement import Segment
+from hunter.core.judgement import ScanStatus, Segment
 from tests.core.zones import MICROSOFT_SPF, NATRO_MX, TENANT
 
 SEDO = ["ns1.sedoparking.com", "ns2.sedoparking.com"]
@@ -65,5 +65,8 @@ def test_brand_that_sends_mail_is_not_kept_to_protect_it(judged: Any) -> None:
     assert found.reason_code == "claimed_no_mail"
 
 
-def test_silence_of_the_name_servers_parks_nothing(judged: Any) -> None:
-    assert judged({"NS": "timeout"}).reason_code == "no_mail"
+def test_silence_of_the_name_servers_neither_parks_a_name_nor_clears_it(judged: Any) -> None:
+    found = judged({"NS": "timeout"})
+    assert (found.segment, found.reason_code) == (Segment.UNKNOWN, "unanswered_parking")
+    assert (found.confidence, found.scan_status, found.lines) == (None, ScanStatus.UNKNOWN, ())
+    assert judged({"MX": NATRO_MX, "NS": "timeout"}).provider == "natro"

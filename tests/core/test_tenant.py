@@ -155,13 +155,19 @@ def test_tenant_that_came_long_ago_is_no_migration_under_way(judged: Any) -> Non
 
 
 def test_microsoft_first_with_an_old_server_behind_is_a_customer_to_clean_up(judged: Any) -> None:
-    zone = {"MX": [*MICROSOFT_MX, "10 mail.contoso.com"]}
-    found = judged(zone)
-    if found.tenant_state == "migrating_in":
-        assert "clean-up" in found.reason
-    mixed = judged({"MX": [*MICROSOFT_MX, "10 mx-in01.natrohost.com"]})
-    assert (mixed.segment, mixed.tenant_state) == (Segment.EXISTING, "migrating_in")
-    assert "clean-up" in mixed.reason
+    found = judged({"MX": [*MICROSOFT_MX, "10 mx-in01.natrohost.com"]})
+    assert (found.segment, found.tenant_state) == (Segment.EXISTING, "m365_mail")
+    assert "clean-up" in found.reason
+    assert "migrating_in_part" not in codes(found)
+
+
+def test_microsoft_first_is_still_a_move_while_another_suite_or_a_new_mix_says_so(
+    judged: Any,
+) -> None:
+    suites = judged({"MX": [*MICROSOFT_MX, "10 smtp.google.com"]})
+    assert (suites.segment, suites.tenant_state) == (Segment.EXISTING, "migrating_in")
+    new = judged({"MX": [*MICROSOFT_MX, "10 mx-in01.natrohost.com"]}, seen(mx__mixed=APPEARED))
+    assert (new.segment, new.tenant_state) == (Segment.MIGRATION, "migrating_in")
 
 
 def test_move_between_two_systems_is_under_way_only_with_a_date(judged: Any) -> None:
