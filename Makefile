@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/pytest
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos fuzz demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos fuzz conformance demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -87,6 +87,9 @@ bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results commi
 
 chaos: $(VENV)/.compiled $(VENV)/.dev ## Kill, freeze, flush and cut off while lists are scanned, then count; ARGS=--full for all of it
 	@$(BIN)/python bench/chaos.py $(ARGS)
+
+conformance: $(VENV)/.dev ## Every conformance suite in one table: cases, passed, argued, floor; fails on a missed floor
+	@$(BIN)/python -m tests.conformance.report $(ARGS)
 
 fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parser, FUZZ_SECONDS=60 for all; findings in .local/fuzz
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(ARGS)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from chaos_proxy import TcpProxy
 
+from hunter.core.errors import Unavailable
 from hunter.local.servers import free_port, postgres, process, valkey
 from hunter.store.migrate import migrate_up
 
@@ -36,7 +37,7 @@ class Shape:
     apis: int = 2
     lease_s: float = 5.0
     drain_grace_s: float = 3.0
-    chunk_size: int = 200
+    chunk_size: int = 100
     slots: int | None = None
     #: the program behind a worker, given to the interpreter
     worker: tuple[str, ...] = (*HUNTER, "work")
@@ -174,9 +175,23 @@ class Server:
         self._stack = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
-        """Start it on the data it left; returns when it answers."""
+        """Start it on the data it left; returns when it answers.
+
+        A child of PostgreSQL that was forked in the instant of a crash outlives it for a moment,
+        and as long as it has its memory no other server starts.
+        """
         start = postgres if self.name == "postgres" else valkey
-        self.url = await self._stack.enter_async_context(start(self._folder, lambda _line: None))
+        deadline = time.monotonic() + _START_DEADLINE_S
+        while True:
+            try:
+                self.url = await self._stack.enter_async_context(
+                    start(self._folder, lambda _line: None)
+                )
+                break
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
         split = urlsplit(self.url)
         assert split.hostname
         assert split.port

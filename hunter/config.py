@@ -223,7 +223,7 @@ class Config:
     interactive_slots: int = _setting(
         16, "Interactive chunks a worker process works on at once, beside the bulk.", _whole(1, 256)
     )
-    chunk_size: int = _setting(200, "Domains in one chunk of a bulk job.", _whole(1, 5000))
+    chunk_size: int = _setting(100, "Domains in one chunk of a bulk job.", _whole(1, 5000))
     lease_s: float = _setting(20.0, "Lease of a claimed chunk.", _seconds(1, 600))
     heartbeat_s: float = _setting(
         5.0, "Time between two heartbeats; below a third of the lease.", _seconds(0.2, 200)

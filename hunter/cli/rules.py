@@ -1,4 +1,4 @@
-"""The tables that judging uses: what is fitted on labels."""
+"""The rules and tables that judging uses: check them, try other ones, let them go ahead, fit them on labels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 #: an action is the module hunter.cli.rules_<action>
 ACTIONS: dict[str, str] = {
+    "check": "say in words what data files do, or what is wrong in them",
+    "diff": "say what other rules would change, without a question to DNS",
+    "apply": "let a re-judging go on that was held",
     "fit": "fit the identity model on domains whose mailboxes are known",
 }
 

@@ -146,6 +146,10 @@ class Survey(msgspec.Struct, frozen=True, omit_defaults=True):
     duration_ms: float = 0.0
     #: the MTA-STS policy file; None when it was not fetched
     policy: PolicyFile | None = None
+    #: True when the name servers validate DNSSEC over a path we trust: then the AD bit says something
+    validated: bool = False
+    #: SOA of the domain asked with CD=1 (RFC 4035 section 3.2.2), after all its answers failed
+    unchecked: Answer | None = None
 
     def get(self, rrtype: RRType, label: str = "") -> Answer | None:
         """The answer for a name below the domain ("" is the domain itself), None when not asked."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hunter.core.dmarc import Policy
+from hunter.core.dmarc import Dmarc, Policy
 from hunter.core.dmarc_walk import DmarcPosture
 from hunter.core.judgement import Finding
 from hunter.core.tags import first_of_each, parse_tags
@@ -16,6 +16,8 @@ from hunter.core.tags import first_of_each, parse_tags
 _VERSION = re.compile(r"v[ \t]*=[ \t]*BIMI1[ \t]*(?:;|$)")
 _HTTPS = re.compile(r"(?ai:https)://[^\s/]+/\S+")
 _ENFORCED: Final = frozenset({Policy.QUARANTINE, Policy.REJECT})
+#: pct of RFC 7489, which verifiers of logos still read
+_ALL: Final = 100
 
 
 class Bimi(msgspec.Struct, frozen=True):
@@ -75,8 +77,17 @@ def parse_bimi(text: str) -> Bimi:
 
 
 def dmarc_permits_bimi(posture: DmarcPosture) -> bool:
-    """True when the organisation's DMARC is strict enough for a logo to be shown."""
-    record = posture.record
-    if record is None or posture.policy not in _ENFORCED or record.testing:
+    """True when the DMARC of the name and of its organisation are strict enough for a logo.
+
+    Quarantine or reject, for all mail and for subdomains, and not in test mode.
+    """
+    if posture.policy not in _ENFORCED:
         return False
-    return record.sp is not Policy.NONE
+    records = (posture.record, posture.org_record)
+    return all(_is_strict(record) for record in records if record is not None)
+
+
+def _is_strict(record: Dmarc) -> bool:
+    if record.p not in _ENFORCED or record.testing or record.sp is Policy.NONE:
+        return False
+    return record.p is Policy.REJECT or record.pct == _ALL

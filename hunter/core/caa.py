@@ -15,6 +15,11 @@ from hunter.core.judgement import Finding, State
 Lookup = Callable[[str, RRType], Answer | None]
 
 _RECORD = re.compile(r'([0-9]{1,3}) +([A-Za-z0-9]+) *(?:"(.*)"|(.*))', re.ASCII | re.DOTALL)
+_WSP: Final = " \t"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+#: issue-value and parameter of section 4.2
+_ISSUE_VALUE = re.compile(rf"[ \t]*({_LABEL}(?:\.{_LABEL})*)?[ \t]*(?:;(.*))?", re.DOTALL)
+_PARAMETER = re.compile(rf"({_LABEL})[ \t]*=[ \t]*([\x21-\x3a\x3c-\x7e]*)")
 _CRITICAL: Final = 0x80
 _ISSUE: Final = frozenset({"issue", "issuewild", "issuemail"})
 _KNOWN: Final = _ISSUE | {"iodef", "contactemail", "contactphone", "issuevmc"}
@@ -70,10 +75,10 @@ def parse_caa(records: Sequence[str]) -> CaaSet:
         if match is None or int(match[1]) > 255:
             findings.append(Finding.of("caa_unreadable", record=text))
             continue
-        record = _record(int(match[1]), match[2].lower(), match[3] or match[4] or "")
+        record, fault = _record(int(match[1]), match[2].lower(), match[3] or match[4] or "")
         parsed.append(record)
-        if record.critical and record.tag not in _KNOWN:
-            findings.append(Finding.of("caa_unknown_critical", tag=record.tag))
+        if fault is not None:
+            findings.append(fault)
     return CaaSet(tuple(parsed), tuple(findings))
 
 
@@ -90,11 +95,21 @@ def find_caa(domain: str, lookup: Lookup) -> CaaPosture:
     return CaaPosture(State.ABSENT)
 
 
-def _record(flags: int, tag: str, value: str) -> CaaRecord:
+def _record(flags: int, tag: str, value: str) -> tuple[CaaRecord, Finding | None]:
+    """A property and what is wrong with it; an issuer nobody can read is nobody (section 4.2)."""
     critical = bool(flags & _CRITICAL)
     if tag not in _ISSUE:
-        return CaaRecord(critical, tag, value)
-    issuer, *rest = value.split(";")
-    pairs = (part.partition("=") for part in rest)
-    parameters = tuple((name.strip().lower(), text.strip()) for name, sign, text in pairs if sign)
-    return CaaRecord(critical, tag, issuer.strip().lower(), parameters)
+        if critical and tag not in _KNOWN:
+            return CaaRecord(critical, tag, value), Finding.of("caa_unknown_critical", tag=tag)
+        return CaaRecord(critical, tag, value), None
+    match = _ISSUE_VALUE.fullmatch(value)
+    parts = [part.strip(_WSP) for part in (match[2] or "").split(";")] if match else []
+    if parts and not parts[-1]:
+        parts.pop()
+    parameters = [_PARAMETER.fullmatch(part) for part in parts]
+    if match is None or None in parameters:
+        return CaaRecord(critical, tag, ""), Finding.of(
+            "caa_malformed_issuer", tag=tag, value=value
+        )
+    pairs = tuple((each[1].lower(), each[2]) for each in parameters if each is not None)
+    return CaaRecord(critical, tag, (match[1] or "").lower(), pairs), None

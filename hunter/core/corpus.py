@@ -147,7 +147,7 @@ def _labelled(raw: Any, rules: Rules, stored: Mapping[str, Survey]) -> Labelled:
     if isinstance(raw, dict) and "provider" in raw:
         study = msgspec.convert(raw, StudyRow)
         domain = _name(study.domain)
-        survey = survey_from(study)
+        survey = survey_from(msgspec.structs.replace(study, domain=domain))
         return Labelled(domain, label_of(study.provider, rules), survey, by_rule=True)
     user = msgspec.convert(raw, _UserRow)
     domain = _name(user.domain)
@@ -184,7 +184,7 @@ def label_of(word: str, rules: Rules) -> str | None:
 
 def survey_from(row: StudyRow, *, with_signals: bool = True) -> Survey:
     """What quick depth would have seen of a study's row; what it does not name is proved absent."""
-    domain = _name(row.domain)
+    domain = _host(row.domain)
     txt = [row.spf] if row.spf else []
     autodiscover: dict[str, str] = {}
     keys: dict[str, str] = {}

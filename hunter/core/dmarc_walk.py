@@ -42,6 +42,8 @@ class DmarcPosture(msgspec.Struct, frozen=True):
     org_domain: str
     #: the record that applies, or the broken one at the name itself
     record: Dmarc | None = None
+    #: the organisational domain's own record, None without one or when it was not found out
+    org_record: Dmarc | None = None
     #: what applies to the name, before test mode
     policy: Policy | None = None
     #: after `t=y`: what receivers do
@@ -178,6 +180,7 @@ class _Walk:
             policy_domain=None,
             org_domain=org,
             record=record,
+            org_record=self.records.get(org),
             rfc7489_policy=old_policy,
             rfc7489_pct=pct,
             queries=tuple(self.queries),

@@ -24,6 +24,7 @@ from hunter.core.sender import read_dmarc
 from hunter.core.shown import dkim_signal, findings_of, mx_signal, spf_signal, would_change
 from hunter.core.signals import mark_addons, read_survey
 from hunter.core.tenant import add_silence, add_tenant, tenant_signals, tenant_state
+from hunter.core.transport import read_transport
 
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _TXT = RRType.TXT
@@ -140,6 +141,8 @@ def judge(
     fit, urgency = total(why.lines, _FIT), total(why.lines, _URGENCY)
     txt = survey.get(_TXT)
     cloud = cloud_of(seen, rules)
+    mail_hosts = seen.mail.hosts if seen.mail is not None else ()
+    transport = read_transport(survey, [each.host for each in mail_hosts])
     return Judgement(
         domain=survey.domain,
         provider=place.provider,
@@ -161,14 +164,14 @@ def judge(
         posture=grade(seen.spf, txt, dmarc, has_key=any(key.is_valid for key in seen.keys)),
         reason=why.reason,
         mx=mx_signal(seen),
-        mx_hosts=seen.mail.hosts if seen.mail is not None else (),
+        mx_hosts=mail_hosts,
         spf=spf_signal(seen, txt),
         dkim=dkim_signal(seen),
         dmarc_policy=dmarc.policy,
-        signals=dict(sorted(seen.signals.items())),
+        signals=dict(sorted((seen.signals | transport.signals).items())),
         products=case.products,
         lines=why.lines,
-        findings=findings_of(seen, dmarc) + cloud_finding(cloud),
+        findings=findings_of(seen, dmarc, [*cloud_finding(cloud), *transport.findings]),
         would_change=would_change(case, why.names),
         scan_status=scan_status(case),
         rules_version=rules.version,

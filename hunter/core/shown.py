@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.case import Case
@@ -71,12 +73,13 @@ def dkim_signal(seen: Seen) -> Signal:
     return Signal(_UNKNOWN, "", tuple(proof(answer) for answer in asked))
 
 
-def findings_of(seen: Seen, dmarc: DmarcView) -> tuple[Finding, ...]:
+def findings_of(seen: Seen, dmarc: DmarcView, others: Iterable[Finding]) -> tuple[Finding, ...]:
     """Faults of the mail set-up, each with how to put it right."""
     found = [*(seen.mail.findings if seen.mail is not None else ()), *seen.spf.findings]
     found += dmarc.findings
     found += [finding for key in seen.keys for finding in key.findings]
     found += label_findings(seen)
+    found += others
     return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 

@@ -39,6 +39,14 @@ class SuffixIndex(Generic[T]):
                 return None
             name = name[dot + 1 :]
 
+    def suffix_of(self, name: str) -> str | None:
+        """The suffix by which `find` knows a name, None when it does not."""
+        while name and len(name) <= _LONGEST_NAME:
+            if name in self._rows:
+                return name
+            name = name.partition(".")[2]
+        return None
+
     def __len__(self) -> int:
         return len(self._rows)
 

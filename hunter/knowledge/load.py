@@ -85,6 +85,41 @@ def load_own(rules_dir: str) -> Knowledge:
     return build_knowledge(shipped_texts() | own, own=frozenset(own))
 
 
+def load_with(rules_dir: str, path: Path) -> Knowledge:
+    """Other knowledge to be tried: `path` is a folder in place of HUNTER_RULES_DIR, or one file on top of it.
+
+    A file of another name is known by its sections. Raises BadKnowledge with every problem.
+    """
+    if path.is_dir():
+        return load_own(str(path))
+    own = own_texts(Path(rules_dir)) if rules_dir else {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        fix = "name a folder or a data file"
+        raise BadKnowledge([_of_file(path.name, str(error.strerror), fix)]) from error
+    except UnicodeDecodeError as error:
+        raise BadKnowledge([_of_file(path.name, "not UTF-8", "save it as UTF-8")]) from error
+    own[path.stem if path.stem in FILES else _kind_of(path, text)] = text
+    return build_knowledge(shipped_texts() | own, own=frozenset(own))
+
+
+def _kind_of(path: Path, text: str) -> str:
+    """The data file whose sections this text has."""
+    found = Source(path.stem, text)
+    if found.problems:
+        raise BadKnowledge(found.problems)
+    shared = {
+        name: len(found.content.keys() & Source(name, shipped).content.keys())
+        for name, shipped in shipped_texts().items()
+    }
+    best = max(shared, key=lambda name: shared[name])
+    if shared[best] <= 1:  # all of them have a version
+        fix = f"call it {', '.join(name + _SUFFIX for name in sorted(FILES))}"
+        raise BadKnowledge([_of_file(path.name, "has the sections of no data file", fix)])
+    return best
+
+
 def shipped_texts() -> dict[str, str]:
     """The text of each packaged file."""
     folder = resources.files("hunter.knowledge") / "data"

@@ -90,7 +90,7 @@ async def accept_scan(
     allow_test_names: bool = False,
     registrable: bool = False,
     limit: int = 1_000_000,
-    chunk_size: int = 200,
+    chunk_size: int = 100,
 ) -> Accepted:
     """Store names as a scan job; when this returns, the job is committed.
 

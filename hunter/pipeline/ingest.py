@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     depth: Depth = Depth.QUICK
     allow_test_names: bool = False
-    chunk_size: int = 200
+    chunk_size: int = 100
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):

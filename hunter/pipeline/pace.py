@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 #: one is surveyed while another is judged and committed
 LEAST: Final = 2
 #: where it begins
 _FIRST: Final = 4
+#: Chunks judged and committed at once. The processor takes them one after the other anyhow;
+#: more at once only hold their verdicts in memory, some 3 MiB a chunk of 100.
+_COMMITS_AT_ONCE: Final = 2
 #: a chunk that waited for its commit for longer came too early
 _TOO_LONG_S: Final = 0.2
 
@@ -26,6 +31,7 @@ class Pace:
         #: how many may be worked on now
         self.limit = min(_FIRST, most)
         self._taken = 0
+        self._commits = asyncio.Semaphore(_COMMITS_AT_ONCE)
         self._queue: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
@@ -50,7 +56,16 @@ class Pace:
         self._taken -= 1
         self._admit()
 
-    def ended(self, waited_s: float) -> None:
+    @asynccontextmanager
+    async def commit(self) -> AsyncIterator[None]:
+        """A surveyed chunk's turn to be judged and committed; what it waits for it sets the pace."""
+        loop = asyncio.get_running_loop()
+        surveyed_at = loop.time()
+        async with self._commits:
+            self.waited(loop.time() - surveyed_at)
+            yield
+
+    def waited(self, waited_s: float) -> None:
         """A surveyed chunk has waited so long for the commits of others."""
         if waited_s > _TOO_LONG_S:
             self.limit = max(min(LEAST, self.most), self.limit - 1)

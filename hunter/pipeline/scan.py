@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -49,9 +49,6 @@ _COMMIT_DEADLINE_S: Final = 60.0
 CLAIM_DEADLINE_S: Final = 5.0
 #: so many domains without one reply among them are the name server's silence, not theirs
 _ENOUGH_TO_TELL: Final = 20
-#: Bulk chunks judged and committed at once. The processor takes them one after the other anyhow;
-#: more at once only hold their verdicts in memory, some 6 MiB a chunk of 200.
-_COMMITS_AT_ONCE: Final = 2
 
 
 class _FencedError(Exception):
@@ -94,7 +91,6 @@ class Scanner:
         self.waiting = Waiting()
         #: on while PostgreSQL has no room
         self.pause = Pause()
-        self._turns = asyncio.Semaphore(_COMMITS_AT_ONCE)
 
     def use(self, knowledge: Knowledge) -> None:
         """Judge by these rules from the next chunk on."""
@@ -209,18 +205,6 @@ class Scanner:
             one_less()
         self._metrics.hunter_scan_duration_seconds.observe({}, seen.duration_ms / 1000)
         return seen
-
-    @asynccontextmanager
-    async def turn_to_commit(self, claim: Claim) -> AsyncIterator[None]:
-        """Few bulk chunks are committed at once; what one waits here sets the pace."""
-        if claim.lane == "interactive":
-            yield
-            return
-        loop = asyncio.get_running_loop()
-        surveyed_at = loop.time()
-        async with self._turns:
-            self.pace.ended(loop.time() - surveyed_at)
-            yield
 
     async def commit(self, claim: Claim, seen: Sequence[Seen]) -> None:
         """Write a chunk in one transaction under its fence; raises _FencedError when it is lost.
@@ -388,7 +372,7 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
         try:
             seen = await scanner.survey_all(claim, slot_is_free)
             pass_point(Point.CLAIM_SURVEYED)
-            async with scanner.turn_to_commit(claim):
+            async with nullcontext() if claim.lane == "interactive" else scanner.pace.commit():
                 await scanner.commit(claim, seen)
             pass_point(Point.COMMIT_COMMITTED)
             scanner.pause.end()

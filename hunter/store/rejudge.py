@@ -83,7 +83,7 @@ async def begin_rules(conn: Connection, version: str) -> bool:
     await conn.execute(_SUPERSEDE, "rules")
     run_id = uuid7()
     await conn.execute(_BEGIN, run_id, "rules", version, "measuring")
-    await conn.execute(_CUT, run_id, SLICE, _LAST)
+    await conn.execute(_CUT, run_id, SLICE, END)
     return True
 
 
@@ -107,12 +107,12 @@ async def begin_decay(conn: Connection, version: str) -> bool:
     run_id = uuid7()
     if await conn.fetchval(_BEGIN, run_id, "decay", version, "running") is None:
         return False
-    await conn.execute(_CUT_DECAYING, run_id, SLICE, _LAST)
+    await conn.execute(_CUT_DECAYING, run_id, SLICE, END)
     return True
 
 
 #: behind every domain
-_LAST: Final = "~"
+END: Final = "~"
 #: Slices of $2 names each, the last one open at its end
 _CUT: Final[LiteralString] = """
     INSERT INTO rejudge_slice (run_id, number, position, upto)
@@ -339,7 +339,7 @@ async def finish(conn: Connection, run: Run, *, alive_s: float) -> End:
     if not await conn.fetchval(_IS_UNIFORM, run.rules_version, alive_s):
         return End.WAIT
     await conn.execute(_CALL_LAST, run.id)
-    await conn.execute(_CUT, run.id, SLICE, _LAST)
+    await conn.execute(_CUT, run.id, SLICE, END)
     return End.AGAIN
 
 

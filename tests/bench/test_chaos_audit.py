@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
 from chaos import parsed
-from chaos_audit import Verdict, compare, stalls
+from chaos_audit import Verdict, Work, compare, repeated, stalls
+from chaos_cluster import Cluster, Member
+from chaos_faults import Storm
 from chaos_report import Line, counted, table
 
 
@@ -46,6 +51,39 @@ def test_a_gap_without_open_work_is_no_stall() -> None:
 
 def test_the_time_a_server_was_away_is_taken_out_of_the_second_figure() -> None:
     assert stalls([(11, 10), (20, 10)], [(12, 18)]) == (9, 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share"),
+    [
+        (Work(0, 0, 0), Work(1000, 1000, 0), 0.0),
+        (Work(0, 0, 0), Work(1200, 1000, 0), 0.2),
+        # what is held at the end is not claimed in vain, what was held at first is not claimed anew
+        (Work(0, 0, 0), Work(1400, 1000, 400), 0.0),
+        (Work(400, 0, 400), Work(1000, 1000, 0), 0.0),
+        (Work(400, 0, 400), Work(1400, 1000, 0), 0.4),
+    ],
+)
+def test_repeated_is_what_was_claimed_in_vain_of_what_was_done(
+    before: Work, after: Work, share: float
+) -> None:
+    assert repeated(before, after) == share
+
+
+def test_a_storm_in_which_nothing_was_done_has_no_share_of_it() -> None:
+    assert repeated(Work(0, 0, 0), Work(400, 0, 400)) is None
+
+
+def test_crash_points_that_were_hit_wait_for_those_that_were_not() -> None:
+    worker = Member("one", (), {}, Path())
+    cluster = cast("Cluster", SimpleNamespace(workers=[worker], apis=[]))
+    storm = Storm(cluster, random.Random(1), (), 1, lambda _: None, points=["a.b", "a.c", "a.d"])
+    first = [storm.next_point() for _ in range(2)]
+    worker.crashed += [{"HUNTER_CRASH": "a.b:2"}, {"HUNTER_CRASH": "a.d:1"}]
+
+    assert first == ["a.b", "a.c"]
+    assert storm.hit() == {"a.b", "a.d"}
+    assert [storm.next_point() for _ in range(3)] == ["a.c", "a.c", "a.c"]
 
 
 def test_a_violation_of_any_kind_fails_the_run() -> None:

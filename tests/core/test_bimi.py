@@ -60,6 +60,9 @@ def test_exactly_one_record_counts() -> None:
         ("p=reject; sp=none", False),
         ("p=reject; t=y", False),
         ("p=bogus", False),
+        ("p=quarantine; pct=50", False),
+        ("p=reject; pct=50", True),
+        ("p=reject; sp=quarantine", True),
     ],
 )
 def test_a_logo_needs_an_enforced_policy(tags: str, permitted: bool) -> None:
@@ -69,6 +72,22 @@ def test_a_logo_needs_an_enforced_policy(tags: str, permitted: bool) -> None:
         return Answer(name, rrtype, Outcome.NXDOMAIN)
 
     assert dmarc_permits_bimi(discover("contoso.com", look)) is permitted
+
+
+@pytest.mark.parametrize(
+    ("organisation", "permitted"),
+    [("p=reject", True), ("p=none", False), ("p=reject; sp=none", False), ("p=reject; t=y", False)],
+)
+def test_a_logo_of_a_subdomain_needs_its_organisation_enforced_too(
+    organisation: str, permitted: bool
+) -> None:
+    def look(name: str, rrtype: RRType) -> Answer:
+        tags = {"_dmarc.contoso.com": organisation, "_dmarc.mail.contoso.com": "p=reject"}.get(name)
+        if tags is None:
+            return Answer(name, rrtype, Outcome.NXDOMAIN)
+        return Answer(name, rrtype, Outcome.FOUND, (f"v=DMARC1; {tags}",))
+
+    assert dmarc_permits_bimi(discover("mail.contoso.com", look)) is permitted
 
 
 @given(st.text())

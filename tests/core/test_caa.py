@@ -12,9 +12,7 @@ from hunter.core.judgement import State
 
 
 def test_a_property_is_read_with_its_parameters() -> None:
-    caa = parse_caa(
-        ['128 Issue "CA.example; accounturi=https://a/1; validationmethods=dns-01; bare"']
-    )
+    caa = parse_caa(['128 Issue "CA.example; accounturi=https://a/1; validationmethods=dns-01;"'])
 
     assert caa.records == (
         CaaRecord(
@@ -39,6 +37,21 @@ def test_a_property_is_read_with_its_parameters() -> None:
         (["0 issue pki.goog", "128 tbs x"], "issue", ()),
         (["0 issue pki.goog", "0 tbs x"], "issue", ("pki.goog",)),
         ([], "issuewild", None),
+        # RFC 9495: mail certificates are a question of their own
+        (["0 issue ;", "0 issuemail pki.goog"], "issuemail", ("pki.goog",)),
+        (["0 issuemail ;"], "issuemail", ()),
+        (["0 issuewild pki.goog"], "issue", None),
+        # RFC 8659 section 4.2: what cannot be read allows nobody
+        (['0 issue "%%%%%"'], "issue", ()),
+        (['0 issue "ca.example; bare"'], "issue", ()),
+        (['0 issue "ca_example"'], "issue", ()),
+        (['0 issue "%%%%%"', "0 issue pki.goog"], "issue", ("pki.goog",)),
+        (['0 issue ""'], "issue", ()),
+        # a flag other than critical means nothing
+        (["1 tbs x", "0 issue pki.goog"], "issue", ("pki.goog",)),
+        (["129 tbs x", "0 issue pki.goog"], "issue", ()),
+        (["128 issue pki.goog"], "issue", ("pki.goog",)),
+        (["128 tbs x", "0 issuemail pki.goog"], "issuemail", ()),
     ],
 )
 def test_a_set_says_who_may_issue(
@@ -53,6 +66,8 @@ def test_a_set_says_who_may_issue(
         ("hello", "caa_unreadable"),
         ("256 issue x", "caa_unreadable"),
         ("128 tbs x", "caa_unknown_critical"),
+        ('0 issuemail "a b"', "caa_malformed_issuer"),
+        ('0 issue "a; b=c d"', "caa_malformed_issuer"),
     ],
 )
 def test_a_fault_is_named(record: str, code: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 
 from hunter.core.advice import AdviceRow, Language
@@ -26,7 +25,7 @@ _KINDS = {
     "dmarc": "DMARC",
     "dkim": "DKIM",
     "mx": "MX",
-    "eop": "Exchange Online",
+    "eop": "Exchange Online names",
     "mta": "MTA-STS",
     "tlsrpt": "TLS reporting",
     "bimi": "BIMI",
@@ -39,8 +38,11 @@ _KINDS = {
 def page() -> str:
     """The whole page."""
     parts = [_HEAD]
-    for kind, rows in groupby(load_findings().values(), key=lambda row: row.code.split("_")[0]):
-        parts.append(f"## {_KINDS[kind]}\n")
+    kinds: dict[str, list[AdviceRow]] = {}
+    for row in load_findings().values():
+        kinds.setdefault(row.code.partition("_")[0], []).append(row)
+    for kind, rows in kinds.items():
+        parts.append(f"## {_KINDS.get(kind, kind.capitalize())}\n")
         parts += map(_row, rows)
     return "\n".join(parts)
 

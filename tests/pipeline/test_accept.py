@@ -106,7 +106,7 @@ async def test_nobody_sees_a_job_that_is_still_received(db: Database, hints: Hin
             seen.append(await conn.fetchval("SELECT count(*) FROM scan_chunk"))
         yield [Line(6001, "last.com")]
 
-    await _accept(db, hints, names())
+    await _accept(db, hints, names(), chunk_size=200)
 
     assert seen == [0, 25]
 

@@ -69,7 +69,7 @@ async def test_while_commits_come_at_once_there_are_more_up_to_the_setting() -> 
     chunks = Chunks(Pace(6))
     await chunks.come(10)
     for _ in range(10):
-        chunks.pace.ended(waited_s=0.0)
+        chunks.pace.waited(0.0)
     await _settle()
 
     assert (chunks.pace.limit, chunks.inside) == (6, 6)
@@ -80,7 +80,7 @@ async def test_while_chunks_wait_for_each_others_commits_there_are_fewer_down_to
     chunks = Chunks(Pace(24))
     await chunks.come(4)
     for _ in range(10):
-        chunks.pace.ended(waited_s=1.0)
+        chunks.pace.waited(1.0)
     await chunks.come(1)
     await chunks.end(2)
 
@@ -90,12 +90,31 @@ async def test_while_chunks_wait_for_each_others_commits_there_are_fewer_down_to
     await chunks.all_end()
 
 
+async def test_two_chunks_are_committed_at_once_and_the_next_takes_its_turn() -> None:
+    pace = Pace(24)
+    end, inside = asyncio.Event(), 0
+
+    async def commit() -> None:
+        nonlocal inside
+        async with pace.commit():
+            inside += 1
+            await end.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(commit())
+        await _settle()
+        assert inside == 2
+        end.set()
+    assert inside == 3
+
+
 @pytest.mark.parametrize("most", [1, 2, 3])
 async def test_the_setting_is_never_passed(most: int) -> None:
     pace = Pace(most)
     limits = {pace.limit}
     for waited_s in (1.0, 1.0, 0.0, 0.0, 0.0):
-        pace.ended(waited_s)
+        pace.waited(waited_s)
         limits.add(pace.limit)
 
     assert max(limits) == most

@@ -89,3 +89,17 @@ async def test_trouble_is_told_when_it_begins_and_when_it_is_over(
         ("chunk halved", None),
         ("dispatcher goes on", "condemn"),
     ]
+
+
+async def test_the_audit_tells_of_a_job_whose_chunks_are_not_its_total(
+    case: Any, dispatcher: Dispatcher
+) -> None:
+    metrics = dispatcher._metrics
+    job_id = await case.submit("a.example", "b.example")
+    await dispatcher.audit()
+    before = metrics.render()
+    await case.ask("UPDATE scan_job SET total = 3 WHERE id = $1 RETURNING 1", job_id)
+    await dispatcher.audit()
+
+    assert b"\nhunter_job_accounting_mismatch 0" in before
+    assert b"\nhunter_job_accounting_mismatch 1" in metrics.render()
