@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import home, ingests, leads, scans
+from hunter.web import admin, home, ingests, leads, scans
 from hunter.web.middleware import API, answer_expectation
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
@@ -92,6 +92,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
+
+    _route("GET", "/admin/rules", admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
 
     _route("GET", "/", home.front, "What this is and where things are", versioned=False),
     _route("GET", "/openapi.json", home.openapi, "This document", versioned=False),

@@ -1,0 +1,60 @@
+"""For whoever runs Hunter: the rules in force, the files they are of, and how re-judging by them goes."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from aiohttp import web
+
+from hunter.knowledge.problems import Problem
+from hunter.store import rejudge
+from hunter.store.rejudge import Run
+from hunter.web.keys import CONFIG, DB, RULES
+from hunter.web.schema import render
+
+#: runs shown, newest first
+_SHOWN_RUNS = 10
+
+
+class RulesFile(msgspec.Struct, frozen=True):
+    """One data file of the rules in force."""
+
+    #: "rules.yaml"
+    name: str
+    #: True for the operator's own, in place of the shipped one
+    own: bool
+    #: of the text, as `sha256sum` prints it
+    sha256: str
+
+
+class RulesView(msgspec.Struct, frozen=True):
+    """The rules that this API process has, those of the workers, and re-judging by them."""
+
+    version: str
+    files: list[RulesFile]
+    #: what is wrong with changed files that were not taken; the version above goes on
+    problems: tuple[Problem, ...]
+    #: version → how many workers judge by it
+    workers: dict[str, int]
+    #: the run that waits for `hunter rules apply`, if one does
+    held: Run | None
+    #: the latest runs, newest first
+    runs: list[Run]
+
+
+async def show_rules(request: web.Request) -> web.Response:
+    """GET /admin/rules"""
+    rules = request.app[RULES]
+    alive_s = 3 * request.app[CONFIG].heartbeat_s
+    async with request.app[DB].acquire(reserved=True) as conn:
+        workers = await rejudge.workers(conn, alive_s=alive_s)
+        held = await rejudge.held(conn)
+        runs = await rejudge.latest(conn, _SHOWN_RUNS)
+    knowledge = rules.current
+    files = [
+        RulesFile(f"{name}.yaml", name in knowledge.own, hashlib.sha256(text.encode()).hexdigest())
+        for name, text in sorted(knowledge.texts.items())
+    ]
+    view = RulesView(knowledge.version, files, rules.problems, workers, held, runs)
+    return render(view)
