@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/pytest
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline chaos fuzz conformance demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -77,13 +77,16 @@ docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.m
 
 check: lint types imports cover test test-interpreted ## Everything CI checks
 
-bench: bench-dns bench-pipeline ## All benchmarks; results in bench/results/
+bench: bench-dns bench-pipeline bench-rejudge ## All benchmarks; results in bench/results/
 
 bench-dns: $(VENV)/.compiled $(VENV)/.dev ## DNS engine beside its peers, under 8 minutes (ARGS=--quick: under one)
 	@$(BIN)/python bench/dns.py $(ARGS)
 
 bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results committed, cost per stage
 	@$(BIN)/python bench/pipeline.py
+
+bench-rejudge: $(VENV)/.run $(VENV)/.dev ## Stored observations judged anew, domains a second per core and cost per stage
+	@$(BIN)/python bench/rejudge.py $(ARGS)
 
 chaos: $(VENV)/.compiled $(VENV)/.dev ## Kill, freeze, flush and cut off while lists are scanned, then count; ARGS=--full for all of it
 	@$(BIN)/python bench/chaos.py $(ARGS)

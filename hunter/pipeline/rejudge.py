@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -40,7 +40,14 @@ _SLICE_S: Final = 0.008
 #: while chunks are scanned, so many times the length of a batch is left to them before the next
 _PAUSES: Final = 4
 #: what a worker's processor does with a lead judged anew
-STAGES: Final = ("rejudge_read", "rejudge_judge", "rejudge_write")
+STAGES: Final = (
+    "rejudge_measure",
+    "rejudge_read",
+    "rejudge_judge",
+    "rejudge_encode",
+    "rejudge_effects",
+    "rejudge_write",
+)
 _DECAY_EVERY_S: Final = 60.0
 _DEADLINE_S: Final = 30.0
 
@@ -50,7 +57,7 @@ class Rejudged(msgspec.Struct, frozen=True):
 
     stored: Stored
     judgement: Judgement
-    encoded: str
+    encoded: bytes
     digest: int
     decays: bool
 
@@ -60,20 +67,27 @@ class Rejudged(msgspec.Struct, frozen=True):
         return self.digest == self.stored.digest and self.decays == self.stored.decays
 
 
-def judge_again(stored: Stored, knowledge: Knowledge, as_of: dt.date) -> Rejudged | None:
+def judge_again(
+    stored: Stored, knowledge: Knowledge, as_of: dt.date, clock: StageClock
+) -> Rejudged | None:
     """The stored observation judged on a day; None when there is none."""
     standing = stored.standing
     if standing.previous is None:
         return None
+    began = time.thread_time()
     judgement = judge(standing.previous, standing.history, knowledge.rules, as_of)
-    encoded = msgspec.json.encode(judgement).decode()
-    return Rejudged(
+    judged_at = time.thread_time()
+    clock.charge("rejudge_judge", judged_at - began)
+    encoded = msgspec.json.encode(judgement)
+    found = Rejudged(
         stored=stored,
         judgement=judgement,
         encoded=encoded,
         digest=judgement_digest(encoded, judgement.rules_version),
         decays=decays(judgement, knowledge.rules, as_of),
     )
+    clock.charge("rejudge_encode", time.thread_time() - judged_at)
+    return found
 
 
 class Rejudger:
@@ -96,10 +110,17 @@ class Rejudger:
         self._every_s = every_s
         self._alive_s = alive_s
         self._clock = StageClock(metrics, STAGES)
+        # what judging a sample costs is all counted as measuring
+        self._sampling = StageClock(Metrics(), STAGES)
         self._archive = Archive()
         self._proposed = ""
         self._decay_at = 0.0
         zero(metrics.hunter_rejudged_total, result=("same", "changed"))
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Processor seconds so far by stage."""
+        return self._clock.seconds
 
     async def run(self) -> None:
         """Look for work for ever."""
@@ -162,7 +183,7 @@ class Rejudger:
             for position, upto in slices:
                 limit = -(-_SAMPLE // len(slices))
                 leads = await rejudge.peek(conn, knowledge.version, position, upto, limit)
-                found = await _judge_all(leads, knowledge, run.as_of)
+                found = await _judge_all(leads, knowledge, run.as_of, self._sampling)
                 measured += len(found)
                 would_change += sum(_moves_provider(each) for each in found)
             await rejudge.set_measure(
@@ -174,7 +195,7 @@ class Rejudger:
             )
             return measured, would_change
 
-        counted = await self._transact(work)
+        counted = await self._clock.run("rejudge_measure", self._transact(work))
         if counted is None:
             return False
         measured, would_change = counted
@@ -208,10 +229,9 @@ class Rejudger:
     async def _write(
         self, conn: Connection, run: Run, batch: Batch, knowledge: Knowledge
     ) -> tuple[int, int]:
-        judging = _judge_all(batch.leads, knowledge, run.as_of)
-        found = await self._clock.run("rejudge_judge", judging)
+        found = await _judge_all(batch.leads, knowledge, run.as_of, self._clock)
         other = [each for each in found if not each.is_same]
-        told = await self._effects(conn, other, run, knowledge)
+        told = await self._clock.run("rejudge_effects", self._effects(conn, other, run, knowledge))
         same = [(each.stored.domain, each.digest) for each in found if each.is_same]
 
         async def write() -> None:
@@ -251,13 +271,13 @@ class Rejudger:
 
 
 async def _judge_all(
-    leads: Iterable[Stored], knowledge: Knowledge, as_of: dt.date
+    leads: Iterable[Stored], knowledge: Knowledge, as_of: dt.date, clock: StageClock
 ) -> list[Rejudged]:
     """Judge in stretches: the loop also carries heartbeats and DNS answers."""
     found = []
     turn_ends = time.monotonic() + _SLICE_S
     for each in leads:
-        if (again := judge_again(each, knowledge, as_of)) is not None:
+        if (again := judge_again(each, knowledge, as_of, clock)) is not None:
             found.append(again)
         if time.monotonic() > turn_ends:
             await asyncio.sleep(0)
@@ -274,7 +294,7 @@ def _lead(found: Rejudged, as_of: dt.date) -> JudgedLead:
     assert standing.observation_id is not None  # noqa: S101  # read with its observation
     return JudgedLead(
         judgement=found.judgement,
-        encoded=found.encoded,
+        encoded=found.encoded.decode(),
         history=standing.history,
         observation_id=standing.observation_id,
         judged_on=as_of,

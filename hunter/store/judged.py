@@ -226,13 +226,13 @@ def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
         msgspec.json.encode(lead.history.seen).decode(),
         lead.judged_on,
         lead.decays,
-        judgement_digest(lead.encoded, j.rules_version),
+        judgement_digest(lead.encoded.encode(), j.rules_version),
     )
 
 
-def judgement_digest(encoded: str, rules_version: str) -> int:
+def judgement_digest(encoded: bytes, rules_version: str) -> int:
     """A digest over a judgement as JSON that leaves out by which rules it was made."""
-    said = encoded.replace(rules_version, "").encode()
+    said = encoded.replace(rules_version.encode(), b"")
     return int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
 
 
