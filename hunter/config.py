@@ -67,6 +67,12 @@ def _truth(text: str) -> bool:
     return text.lower() in {"true", "1", "yes"}
 
 
+def _https(text: str) -> str:
+    if urlsplit(text).scheme != "https" or not urlsplit(text).hostname:
+        raise ValueError("wants a URL starting https://")
+    return _printable(text)
+
+
 def _printable(text: str) -> str:
     if not text.isascii() or not text.isprintable() or len(text) > 200:
         raise ValueError("wants at most 200 printable ASCII characters")
@@ -238,6 +244,20 @@ class Config:
         False,
         "Fetch MTA-STS policy files over HTTPS in scans of full depth (docs/outbound.md).",
         _truth,
+    )
+    registration: bool = _setting(
+        False,
+        "Look up registration data (RDAP, WHOIS of .tr) of leads scanned at full depth "
+        "(docs/outbound.md).",
+        _truth,
+    )
+    rdap_max_qps: int = _setting(
+        1, "Questions a second to each registry from each worker process.", _whole(1, 100)
+    )
+    rdap_bootstrap_url: str = _setting(
+        "https://data.iana.org/rdap/dns.json",
+        "Where `hunter rdap refresh` gets the list of RDAP servers (RFC 9224).",
+        _https,
     )
     outbound_ca_file: str = _setting(
         "",

@@ -23,7 +23,7 @@ class Exit(IntEnum):
     FAILED = 1
     #: wrong arguments, settings or input
     USAGE = 2
-    #: `scan` and `ingest`: done, but some domains gave no answer
+    #: `scan`, `ingest` and `registration`: done, but some domains gave no answer
     UNKNOWN = 3
     #: Ctrl-C
     INTERRUPTED = 130
@@ -44,6 +44,7 @@ COMMANDS: dict[str, str] = {
     "up": "start everything: PostgreSQL, Valkey, API and worker",
     "demo": "see the product work without internet, on invented companies",
     "scan": "look at domains right now: no database, no Redis",
+    "registration": "ask a domain's registry until when it is registered, and through whom",
     "ingest": "send a company list to a running API and see the best leads",
     "leads": "list leads of a running API by tenant or segment, or group them by tenant",
     "jobs": "list scan jobs of a running API, cancel one, or redrive what failed",
@@ -53,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "spf": "check whether an address may send mail for a domain",
     "rules": "fit the tables that judging uses",
     "config": "show every setting with its value and meaning",
+    "rdap": "bring the list of RDAP servers up to date",
     "doctor": "check the name servers and say what to change",
 }
 

@@ -29,6 +29,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_dns_fallbacks_total": ("to",),
     "hunter_dns_cache_total": ("result",),
     "hunter_policy_fetches_total": ("state",),
+    "hunter_registration_lookups_total": ("source", "state"),
     "hunter_scan_stage_cpu_seconds_total": ("stage",),
     "hunter_build_info": ("version",),
     "hunter_rules_info": ("version",),
@@ -152,6 +153,10 @@ class Metrics:
 
         self.hunter_policy_fetches_total = self._counter(
             "hunter_policy_fetches_total", "MTA-STS policy files asked for, by what came of it."
+        )
+        self.hunter_registration_lookups_total = self._counter(
+            "hunter_registration_lookups_total",
+            "Registrations looked up, by protocol and what came of it.",
         )
 
         self.hunter_dns_queries_total = self._counter(

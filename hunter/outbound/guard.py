@@ -137,6 +137,29 @@ class Guard:
         except TimeoutError:
             raise OutboundError(Failure.TIMEOUT, f"{host} did not answer in time") from None
 
+    async def exchange(
+        self, host: str, port: int, request: bytes, *, limit: int, timeout_s: float
+    ) -> bytes:
+        """Send a request and read until the server hangs up, `limit` bytes at most.
+
+        Raises OutboundError, TOO_LARGE when there was more.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await self._dial(host, port)
+                try:
+                    writer.write(request)
+                    return await _read_all(reader, limit)
+                finally:
+                    writer.close()
+        except TimeoutError:
+            raise OutboundError(Failure.TIMEOUT, f"{host} did not answer in time") from None
+        except OutboundError:
+            raise
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise OutboundError(Failure.PROTOCOL, f"{host}: {reason}") from None
+
     async def _dial(
         self, host: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -156,6 +179,15 @@ class Guard:
                 sock.close()
                 raise
         raise OutboundError(Failure.UNREACHABLE, f"{host}: {last}")
+
+
+async def _read_all(reader: asyncio.StreamReader, limit: int) -> bytes:
+    content = bytearray()
+    while part := await reader.read(limit + 1):
+        content += part
+        if len(content) > limit:
+            raise OutboundError(Failure.TOO_LARGE, f"more than {limit} bytes")
+    return bytes(content)
 
 
 def _is_address(name: str) -> bool:

@@ -98,7 +98,7 @@ def effects(
 def _judge(stored: Stored, rules: Rules, as_of: dt.date) -> Judgement:
     standing = stored.standing
     assert standing.previous is not None  # noqa: S101  # only leads with an observation are read
-    return judge(standing.previous, standing.history, rules, as_of)
+    return judge(standing.previous, standing.history, rules, as_of, standing.registration)
 
 
 def _told(judgement: Judgement) -> dict[str, object]:

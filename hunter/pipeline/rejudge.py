@@ -75,7 +75,9 @@ def judge_again(
     if standing.previous is None:
         return None
     began = time.thread_time()
-    judgement = judge(standing.previous, standing.history, knowledge.rules, as_of)
+    judgement = judge(
+        standing.previous, standing.history, knowledge.rules, as_of, standing.registration
+    )
     judged_at = time.thread_time()
     clock.charge("rejudge_judge", judged_at - began)
     encoded = msgspec.json.encode(judgement)

@@ -12,12 +12,13 @@ from uuid import UUID
 
 import structlog
 
-from hunter.core.answers import Survey
+from hunter.core.answers import Depth, Survey
 from hunter.core.errors import Unavailable
 from hunter.core.facts import Rules
 from hunter.core.idn import to_unicode
 from hunter.core.judgement import ScanStatus
 from hunter.core.points import Point
+from hunter.core.suffixes import registrable_domain
 from hunter.knowledge.load import Knowledge
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
@@ -31,7 +32,7 @@ from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.store import chunks, completion, judged, results
+from hunter.store import chunks, completion, judged, registrations, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.ingests import search_text
@@ -74,6 +75,7 @@ class Scanner:
         lease_s: float,
         slots: int = 8,
         looker: Looker | None = None,
+        wants_registrations: bool = False,
     ) -> None:
         self.worker_id = worker_id
         #: slots for bulk chunks
@@ -85,6 +87,7 @@ class Scanner:
         #: the rules in force; replaced while running, and read once for each chunk
         self.knowledge = knowledge
         self._looker = looker or Looker(engine)
+        self._wants_registrations = wants_registrations
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._lease_s = lease_s
@@ -278,6 +281,8 @@ class Scanner:
         new = [found.pop(domain) for domain in missing if domain in found]
         await judged.insert(conn, at, new, *_names_of([each.judgement.domain for each in new]))
         await judged.write(conn, at, list(found.values()))
+        if self._wants_registrations and claim.depth is Depth.FULL:
+            await registrations.want(conn, _registrable(verdicts))
         failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
         if failed:
             await judged.insert_missing(conn, failed, *_names_of(failed))
@@ -353,6 +358,12 @@ class Scanner:
             await self._db.transact(postpone, deadline_s=CLAIM_DEADLINE_S)
         except Unavailable:
             log.warning("chunk left to its lease", chunk=claim.chunk_id)
+
+
+def _registrable(verdicts: Sequence[Verdict]) -> list[str]:
+    """The leads among these that a registry knows: names below one are not registered by themselves."""
+    domains = [verdict.result.domain for verdict in verdicts if verdict.lead]
+    return [domain for domain in domains if registrable_domain(domain) == domain]
 
 
 def _names_of(domains: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -44,7 +44,7 @@ def verdict_on(
     began = thread_time()
     merged = merge(standing.previous, seen, standing.observed_at)
     as_of = at.astimezone(dt.UTC).date()
-    judgement = judge(merged, standing.history, rules, as_of)
+    judgement = judge(merged, standing.history, rules, as_of, standing.registration)
     history = next_history(standing.history, judgement, as_of)
     judged_at = thread_time()
     clock.charge("judge", judged_at - began)

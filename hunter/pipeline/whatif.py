@@ -85,7 +85,13 @@ async def compare(
             if standing.previous is not None:
                 leads += 1
                 old, new = (
-                    judge(standing.previous, standing.history, each.rules, as_of)
+                    judge(
+                        standing.previous,
+                        standing.history,
+                        each.rules,
+                        as_of,
+                        standing.registration,
+                    )
                     for each in (before, after)
                 )
                 _count(tallies, stored.domain, old, new)

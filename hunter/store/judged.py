@@ -13,6 +13,8 @@ import msgspec
 from hunter.core.answers import Survey
 from hunter.core.errors import Unavailable
 from hunter.core.judgement import History, Judgement, Segment, SignalDates
+from hunter.core.registration import Registration
+from hunter.store import registrations
 from hunter.store.database import Connection
 
 _survey_of: Final = msgspec.json.Decoder(Survey).decode
@@ -30,6 +32,8 @@ class Standing(msgspec.Struct, frozen=True):
     previous: Survey | None
     #: ISO 8601 instant at which `previous` was last confirmed, "" without one
     observed_at: str
+    #: what a registry said of the domain; None when none has
+    registration: Registration | None = None
 
 
 class JudgedLead(msgspec.Struct, frozen=True):
@@ -72,13 +76,14 @@ async def insert_missing(
     await conn.execute(_INSERT_MISSING, domains, display_names, search)
 
 
-_LOCK: Final[LiteralString] = """
+_LOCK: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
-        l.observation_id, o.evidence, o.observed_to
+        l.observation_id, o.evidence, o.observed_to, {registrations.COLUMNS}
     FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
+        LEFT JOIN registration r ON r.domain = l.domain
     WHERE l.domain = ANY($1::text[])
     ORDER BY l.domain FOR UPDATE OF l
-"""
+"""  # noqa: S608  # of constants
 
 
 async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
@@ -92,8 +97,10 @@ NOTHING: Final = Standing(None, History(), None, None, None, "")
 
 def standing_from_row(row: Any) -> Standing:  # a Record reads by name
     """Where a lead stands, from a row with the columns of `_LOCK`."""
+    # without an answer of a registry there is nothing to judge by
+    told = registrations.registration_from_row(row) if row["fetched_at"] else None
     if row["last_scanned_at"] is None:
-        return NOTHING
+        return NOTHING if told is None else msgspec.structs.replace(NOTHING, registration=told)
     # a segment that was never decided says nothing about the past
     decided = row["segment"] not in {None, Segment.UNKNOWN.value}
     history = History(
@@ -109,6 +116,7 @@ def standing_from_row(row: Any) -> Standing:  # a Record reads by name
         observation_id=row["observation_id"] if row["evidence"] else None,
         previous=_survey_of(row["evidence"]) if row["evidence"] else None,
         observed_at=row["observed_to"].isoformat() if row["observed_to"] else "",
+        registration=told,
     )
 
 

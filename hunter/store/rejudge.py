@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.errors import NotFound
+from hunter.store import registrations
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import Standing, standing_from_row
@@ -187,13 +188,14 @@ async def set_measure(
     await conn.execute(_MEASURED, run_id, state, measured, would_change)
 
 
-_SELECT: Final[LiteralString] = """
+_SELECT: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
         l.observation_id, o.evidence, o.observed_to,
         l.rules_version, l.judged_on, l.decays, l.judgement_digest, l.gateway, l.tenant_state,
-        l.priority
+        l.priority, {registrations.COLUMNS}
     FROM lead l JOIN observation o ON o.id = l.observation_id
-"""
+        LEFT JOIN registration r ON r.domain = l.domain
+"""  # noqa: S608  # of constants
 _PEEK: Final[LiteralString] = f"""
     {_SELECT}
     WHERE l.domain > $1 AND l.domain <= $2 AND l.rules_version IS DISTINCT FROM $3

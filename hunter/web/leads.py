@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.helpers import ETag
@@ -12,9 +13,10 @@ from hunter.core import provider
 from hunter.core.domain import parse_domain
 from hunter.core.errors import InvalidInput
 from hunter.core.facts import Rules
-from hunter.store import leads, tenants
+from hunter.store import leads, registrations, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
+from hunter.store.tenants import Sibling
 from hunter.web.keys import DB, RULES
 from hunter.web.language import language_headers, language_of
 from hunter.web.requests import LanguageQuery, LeadsQuery, PageQuery
@@ -67,13 +69,13 @@ async def show(request: web.Request) -> web.Response:
     """GET /leads/{domain}"""
     language = language_of(request, read_query(request, LanguageQuery).lang)
     headers = language_headers(language)
-    lead = await _lead(request)
-    if lead.tenant_name is None:
-        view = lead_view(lead, language=language)
-        return _conditional(request, render(view, headers=headers))
+    others: Sequence[Sibling] = ()
     async with request.app[DB].acquire(reserved=True) as conn:
-        others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
-    view = lead_view(lead, others, language=language)
+        lead = await leads.get(conn, _name(request))
+        told = await registrations.get(conn, lead.domain)
+        if lead.tenant_name is not None:
+            others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
+    view = lead_view(lead, others, told, language=language)
     return _conditional(request, render(view, headers=headers))
 
 
@@ -83,10 +85,13 @@ async def breakdown(request: web.Request) -> web.Response:
 
 
 async def _lead(request: web.Request) -> Lead:
-    # names under .test may have been let in by the setting; reading them is harmless
-    name = parse_domain(request.match_info["domain"], registrable=False, allow_test_names=True).name
     async with request.app[DB].acquire(reserved=True) as conn:
-        return await leads.get(conn, name)
+        return await leads.get(conn, _name(request))
+
+
+def _name(request: web.Request) -> str:
+    # names under .test may have been let in by the setting; reading them is harmless
+    return parse_domain(request.match_info["domain"], registrable=False, allow_test_names=True).name
 
 
 def _conditional(request: web.Request, response: web.Response) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from hunter.core.judgement import (
     Signal,
     State,
 )
+from hunter.core.registration import Registration, RegistrationState
 from hunter.knowledge.findings import load_findings
 from hunter.store.leads import Lead
 from hunter.store.results import Result
@@ -90,6 +91,28 @@ class LeadItem(Verdict, frozen=True, kw_only=True):
     next_scan_at: datetime | None
 
 
+class RegistrationView(msgspec.Struct, frozen=True):
+    """What a registry says about a domain; of its registrant nothing is known."""
+
+    #: registered, unregistered or unknown
+    state: RegistrationState
+    registrar: str | None
+    #: days in UTC, null when not told; `expires` may have passed
+    created: date | None
+    expires: date | None
+    #: RDAP's words (RFC 8056)
+    statuses: tuple[str, ...]
+    #: whether the registry publishes DS records
+    delegation_signed: bool | None
+    #: rdap or whois, and the host that said so
+    source: str | None
+    server: str | None
+    #: when it said so
+    observed_at: str | None
+    #: why the last try brought nothing
+    reason: str | None
+
+
 class LeadView(LeadItem, frozen=True, kw_only=True):
     """A lead with everything behind it."""
 
@@ -102,6 +125,8 @@ class LeadView(LeadItem, frozen=True, kw_only=True):
     would_change: tuple[str, ...]
     #: other domains of the same Microsoft tenant, the first 50 in call order
     siblings: tuple[Sibling, ...]
+    #: null until it was asked for
+    registration: RegistrationView | None
 
 
 class TenantView(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +190,11 @@ def tenant_view(tenant: Tenant) -> TenantView:
 
 
 def lead_view(
-    lead: Lead, siblings: Sequence[Sibling] = (), *, language: Language = Language.EN
+    lead: Lead,
+    siblings: Sequence[Sibling] = (),
+    registration: Registration | None = None,
+    *,
+    language: Language = Language.EN,
 ) -> LeadView:
     """A lead with its evidence, the other domains of its tenant, and its findings in a language."""
     found = lead.judgement
@@ -175,6 +204,23 @@ def lead_view(
         notes=lead.notes,
         would_change=found.would_change if found else (),
         siblings=tuple(siblings),
+        registration=registration_view(registration) if registration else None,
+    )
+
+
+def registration_view(found: Registration) -> RegistrationView:
+    """What a registry says; what it did not say is null."""
+    return RegistrationView(
+        state=found.state,
+        registrar=found.registrar or None,
+        created=found.created,
+        expires=found.expires,
+        statuses=found.statuses,
+        delegation_signed=found.delegation_signed,
+        source=found.source or None,
+        server=found.server or None,
+        observed_at=found.observed_at or None,
+        reason=found.reason or None,
     )
 
 

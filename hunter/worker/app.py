@@ -17,6 +17,7 @@ from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
 from hunter.pipeline.looking import open_looker
+from hunter.pipeline.registrations import Registrar, open_registrar
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
@@ -52,6 +53,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
         open_engine(config, metrics) as engine,
         watch_process(metrics, config.data_dir),
         open_looker(config, engine, metrics) as looker,
+        open_registrar(config, db, engine, metrics) as registrar,
     ):
         metrics.on_render(lambda: _fill_pools(metrics, db, hints))
         health = _health(config, db, hints)
@@ -65,6 +67,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             lease_s=config.lease_s,
             slots=config.worker_slots,
             looker=looker,
+            wants_registrations=config.registration,
         )
         rules.on_change(scanner.use)
         async with serve_probes(config.host, config.worker_port, health, metrics):
@@ -75,6 +78,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
                     hints,
                     rules=rules,
                     scanner=scanner,
+                    registrar=registrar,
                     metrics=metrics,
                     health=health,
                     stop=stop,
@@ -88,6 +92,7 @@ async def _work(
     *,
     rules: Reloader,
     scanner: Scanner,
+    registrar: Registrar | None,
     metrics: Metrics,
     health: Health,
     stop: asyncio.Event,
@@ -116,6 +121,8 @@ async def _work(
     taking = [asyncio.create_task(lane.run()) for lane in lanes]
     taking.append(asyncio.create_task(dispatcher.run()))
     taking += [asyncio.create_task(each.run()) for each in (rules, rejudger)]
+    if registrar is not None:
+        taking.append(asyncio.create_task(registrar.run()))
     stopping = asyncio.create_task(stop.wait())
     try:
         log.info(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient
 
@@ -373,3 +374,33 @@ async def test_a_cursor_of_another_list_is_no_page_of_tenants(
 
     assert answer.status == 422
     assert "cursor" in await answer.text()
+
+
+async def test_a_lead_shows_what_its_registry_says(
+    client: Client,
+    add_lead: Callable[..., Awaitable[Judgement]],
+    database: asyncpg.Connection[Any],
+) -> None:
+    await add_lead("contoso.com")
+    before = (await (await client.get("/api/v1/leads/contoso.com")).json())["registration"]
+    await database.execute(
+        "INSERT INTO registration (domain, state, registrar, expires, statuses, source, server, "
+        "fetched_at, reason) VALUES ('contoso.com', 'registered', 'Natro', '2027-08-03', "
+        "'{active}', 'rdap', 'rdap.test', '2026-11-24T04:00:00Z', 'HTTP 500')"
+    )
+
+    after = (await (await client.get("/api/v1/leads/contoso.com")).json())["registration"]
+
+    assert before is None
+    assert after == {
+        "state": "registered",
+        "registrar": "Natro",
+        "created": None,
+        "expires": "2027-08-03",
+        "statuses": ["active"],
+        "delegation_signed": None,
+        "source": "rdap",
+        "server": "rdap.test",
+        "observed_at": "2026-11-24T04:00:00+00:00",
+        "reason": "HTTP 500",
+    }
