@@ -165,6 +165,12 @@ class Config:
         "True: ask in random case, which answers must repeat; harder to forge, a little slower.",
         _truth,
     )
+    dns_trust_ad: bool = _setting(
+        False,
+        "True: the name servers validate DNSSEC and nobody can forge their answers on the way, so that "
+        "their AD bit proves a domain secure (RFC 6840 section 5.8). Without it DANE stays unknown.",
+        _truth,
+    )
     #: read by hunter/resolver/variant.py, before there is a Config
     pure_python: bool = _setting(
         False, "True: run the DNS engine interpreted even where it was compiled.", _truth

@@ -16,6 +16,8 @@ from hunter.core.suffixes import is_public_suffix, registrable_domain
 #: one question to DNS; None means that it was not asked
 Lookup = Callable[[str, RRType], Answer | None]
 
+#: between a domain and the host that gets its reports (RFC 9990 section 4)
+REPORT_LABELS: Final = "._report._dmarc."
 #: labels a walk starts from after the name itself
 _MAX_LABELS: Final = 7
 #: questions that show whether a name exists at all
@@ -217,7 +219,7 @@ class _Walk:
         for target in dict.fromkeys(uri.domain for uri in record.rua if uri.scheme == "mailto"):
             if not target or _same_organisation(target, org):
                 continue
-            question = f"{holder}._report._dmarc.{target}"
+            question = f"{holder}{REPORT_LABELS}{target}"
             answer = self._lookup(question, RRType.TXT)
             self.queries.append(question)
             if answer is None or not answer.outcome.is_known:

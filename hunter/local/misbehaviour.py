@@ -60,6 +60,7 @@ BEHAVIOURS = {
     "empty-question": "leaves the question section out of the answer",
     "no-chase": "answers a CNAME without what it points to",
     "ad": "sets the AD bit",
+    "bogus": "answers SERVFAIL unless CD is set, as validating resolvers do where DNSSEC is broken",
     "delay": "delay=MS: answers that much later",
     "delay-first": "delay-first=MS: answers the first datagram of each question that much later",
     "drop-first": "drop-first=N: ignores the first N datagrams of each question",
@@ -108,6 +109,7 @@ _QR_RA = 0x8080
 _TC = 0x0200
 #: RD and CD come back as they were (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2)
 _KEPT = 0x0110
+_CD = 0x0010
 _AD = 0x0020
 #: seconds over which datagrams count as one burst
 _BURST_S = 0.05
@@ -198,6 +200,8 @@ def crooked(
     if "formerr-on-edns" in words and asked.edns:
         rcode, asked.edns = FORMERR, False
     if "servfail-first" in words and nth("servfail-first") <= float(words["servfail-first"]):
+        rcode = SERVFAIL
+    if "bogus" in words and not asked.flags & _CD:
         rcode = SERVFAIL
     if rcode is not None:
         reply = Reply(rcode, 0, 0, b"")

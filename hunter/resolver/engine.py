@@ -47,6 +47,8 @@ class Engine(Receiver):
     """
 
     def __init__(self, config: Config, metrics: Metrics | None, tuning: Tuning) -> None:
+        #: True when the servers' AD bit may be believed
+        self.trusts_ad = config.dns_trust_ad
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
         self._tuning = tuning
@@ -101,13 +103,15 @@ class Engine(Receiver):
         deadline_s: float | None = None,
         shared: bool = False,
         budget: Budget | None = None,
+        unchecked: bool = False,
     ) -> Awaitable[list[Answer]]:
         """Answers in the order of the questions; names are A-labels. Never raises for DNS reasons.
 
         `budget` is what several calls for one domain may use together; without it the call has its
         own. The call ends `deadline_s` after its first message when that comes first. `shared` is
         for names that many domains have in common: cached, and asked once however many wait. A
-        surveyed name must not be shared, or a rescan would confirm itself from memory.
+        surveyed name must not be shared, or a rescan would confirm itself from memory. `unchecked`
+        asks for what DNSSEC does not prove too (CD, RFC 4035 section 3.2.2); it is never shared.
         """
         future: asyncio.Future[list[Answer]] = self._loop.create_future()
         budget = budget or Budget(seconds=deadline_s or _DEADLINE_S)
@@ -120,7 +124,7 @@ class Engine(Receiver):
             self.sharing.ask(batch, questions)
         else:
             for index, (name, rrtype) in enumerate(questions):
-                self._enqueue(batch, index, name, rrtype)
+                self._enqueue(batch, index, name, rrtype, unchecked)
         if batch.left:
             self.pump()
         else:
@@ -131,7 +135,14 @@ class Engine(Receiver):
         """Send what there is room for."""
         self._outbox.pump()
 
-    def _enqueue(self, batch: Batch, index: int, name: str, rrtype: RRType) -> None:
+    def _enqueue(  # once per question: keywords cost
+        self,
+        batch: Batch,
+        index: int,
+        name: str,
+        rrtype: RRType,
+        unchecked: bool = False,
+    ) -> None:
         name = name.lower().rstrip(".") or "."
         template = TEMPLATES[rrtype]
         try:
@@ -142,7 +153,7 @@ class Engine(Receiver):
             if not batch.left:
                 batch.complete()
             return
-        query = Query(batch, index, name, template, question, self._timeouts)
+        query = Query(batch, index, name, template, question, self._timeouts, unchecked)
         batch.results[index] = query
         self._outbox.put(query, batch)
 
@@ -246,7 +257,7 @@ class Engine(Receiver):
             alias.authenticated and (before is None or before.authenticated),
         )
         query.question = encode_name(chain[-1]) + query.template.tail
-        query.packet = message(query.question, edns=True)
+        query.packet = message(query.question, edns=True, unchecked=query.unchecked)
         query.server = server
         self._outbox.put_back(query, batch)
 

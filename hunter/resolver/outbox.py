@@ -289,7 +289,7 @@ class Outbox:
                 name = in_mixed_case(name)
             query.question = name + query.template.tail
         edns = server.edns and not query.no_edns & server.bit
-        query.packet = message(query.question, edns=edns)
+        query.packet = message(query.question, edns=edns, unchecked=query.unchecked)
 
     def start_clock(self, batch: Batch) -> None:
         """From now on the domain's time runs."""

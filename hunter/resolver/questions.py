@@ -98,6 +98,7 @@ class Query:
         "template",
         "timeouts",
         "tries",
+        "unchecked",
         "useless",
         "worst",
     )
@@ -110,6 +111,7 @@ class Query:
         template: Template,
         question: bytes,
         timeouts: tuple[int, ...],
+        unchecked: bool = False,
     ) -> None:
         self.batch: Batch | None = batch
         self.index = index
@@ -118,7 +120,9 @@ class Query:
         #: the question as sent last; its answer repeats it byte for byte
         self.question = question
         #: the message without its id
-        self.packet = message(question, edns=True)
+        self.packet = message(question, edns=True, unchecked=unchecked)
+        #: asked with CD: DNSSEC is not to be checked
+        self.unchecked = unchecked
         #: ticks to wait for each try
         self.timeouts = timeouts
         self.tries = 0

@@ -11,6 +11,7 @@ import msgspec
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
 from hunter.core.dmarc import without_mailboxes
+from hunter.core.dmarc_walk import REPORT_LABELS, discover
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Budget, Lane
@@ -20,8 +21,11 @@ MAX_SELECTORS = {Depth.QUICK: 3, Depth.FULL: 14}
 #: A silent domain would keep its whole chunk waiting through the retries of wave after wave.
 #: Who has not named its MX by then is asked everything else beside it.
 _FIRST_LOOK_S = 1.5
+#: SPF targets in all: RFC 7208 section 4.6.4 lets receivers look up no more
 _MAX_INCLUDES = 10
 _MAX_INCLUDE_DEPTH = 3
+#: hosts of report addresses whose consent is asked for (RFC 9990 section 4)
+_MAX_REPORT_HOSTS = 3
 _MAX_MX_HOSTS = 5
 #: of the company's own MX hosts at quick depth: their CNAME may lead to an operator
 _MAX_OWN_HOSTS = 2
@@ -56,6 +60,8 @@ _FULL: tuple[tuple[RRType, str], ...] = (
     (RRType.TXT, "_mta-sts"),
     (RRType.TXT, "_smtp._tls"),
     (RRType.TXT, "default._bimi"),
+    # whether any selector can be there (RFC 8020)
+    (RRType.TXT, "_domainkey"),
     (RRType.TXT, "_for-sale"),
     (RRType.CNAME, WILDCARD),
     (RRType.A, WILDCARD),
@@ -89,6 +95,8 @@ class _Surveyor:
         self.domain = domain
         self.answers: dict[str, Answer] = {}
         self.budget = Budget()
+        #: the domain's SOA without DNSSEC validation, once that has been asked
+        self.unchecked: Answer | None = None
         self._engine = engine
         self._lane = lane
 
@@ -144,6 +152,18 @@ class _Surveyor:
             self.answers.update((answer.question, answer) for answer in await answers)
         return [self.answers[f"{name} {rrtype}"] for name, rrtype in wanted]
 
+    async def ask_unchecked(self) -> None:
+        """Ask for the domain's SOA with CD=1, which makes a SERVFAIL of DNSSEC go away."""
+        question = (self.domain, RRType.SOA)
+        (self.unchecked,) = await self._engine.ask(
+            [question], lane=self._lane, budget=self.budget, unchecked=True
+        )
+
+    def outcome(self, rrtype: RRType) -> Outcome | None:
+        """How a question about the domain itself ended, None when it was not asked."""
+        answer = self.answers.get(f"{self.domain} {rrtype}")
+        return None if answer is None else answer.outcome
+
     def below(self, label: str) -> str:
         """A name under the domain; "" is the domain itself."""
         return f"{label}.{self.domain}" if label else self.domain
@@ -181,6 +201,8 @@ async def survey(
         answers={question: kept(answer) for question, answer in surveyor.answers.items()},
         queries=surveyor.budget.used,
         duration_ms=round((time.monotonic() - started) * 1000, 3),
+        validated=engine.trusts_ad,
+        unchecked=surveyor.unchecked,
     )
 
 
@@ -200,17 +222,23 @@ async def _waves(surveyor: _Surveyor, depth: Depth, knowledge: SelectorHints) ->
     if not any(answer.outcome.is_known for answer in surveyor.answers.values()):
         return  # nobody is there: selectors would only wait as long again
     hosts = mx_hosts(surveyor.records(RRType.MX))
-    doubts: list[tuple[RRType, str]] = []
-    if depth is Depth.FULL:
-        await _other_names(surveyor, hosts)
-        hosts = [*hosts, *_hints(surveyor)]
-    else:
-        doubts = _doubts(surveyor, hosts, knowledge)
-    selectors = list(knowledge.selectors_for(hosts, depth))[: MAX_SELECTORS[depth]]
+    is_full = depth is Depth.FULL
+    doubts = [] if is_full else _doubts(surveyor, hosts, knowledge)
+    hints = _hints(surveyor) if is_full else []
+    selectors = list(knowledge.selectors_for([*hosts, *hints], depth))[: MAX_SELECTORS[depth]]
     # TXT, not CNAME: the answer brings the CNAME along, in its chain, and the key behind it
-    await surveyor.ask_below(
-        [*doubts, *((RRType.TXT, f"{selector}._domainkey") for selector in selectors)]
-    )
+    keys = [(RRType.TXT, f"{selector}._domainkey") for selector in selectors]
+    await surveyor.ask_below([*doubts, *keys])
+    if is_full:
+        await _beyond(surveyor, hosts)
+
+
+async def _beyond(surveyor: _Surveyor, hosts: Sequence[str]) -> None:
+    """What full depth asks last: what its budget may not reach is what others publish."""
+    if surveyor.outcome(RRType.DS) is Outcome.FOUND and _fails(surveyor):
+        await surveyor.ask_unchecked()
+    await _other_names(surveyor, hosts)
+    await surveyor.ask_others(_report_hosts(surveyor))
 
 
 def _doubts(
@@ -239,6 +267,28 @@ def mx_hosts(records: Iterable[str]) -> list[str]:
     return [host for _, host in dict.fromkeys(pairs) if host != "."]
 
 
+def _fails(surveyor: _Surveyor) -> bool:
+    """True when the name servers give nothing but errors about a domain."""
+    own = (surveyor.outcome(rrtype) for rrtype in (RRType.MX, RRType.NS, RRType.SOA))
+    return all(outcome is Outcome.SERVFAIL for outcome in own)
+
+
+def _report_hosts(surveyor: _Surveyor) -> list[Question]:
+    """Names at which other people's hosts agree to get the domain's DMARC reports."""
+    walk = discover(surveyor.domain, lambda name, kind: surveyor.answers.get(f"{name} {kind}"))
+    asked = [name for name in walk.queries if REPORT_LABELS in name]
+    return [(name, RRType.TXT) for name in asked[:_MAX_REPORT_HOSTS]]
+
+
+def _caa_parents(surveyor: _Surveyor) -> list[Question]:
+    """Names up the tree whose CAA records hold where the domain has none (RFC 8659 section 3)."""
+    outcome = surveyor.outcome(RRType.CAA)
+    if outcome is None or not outcome.is_absent:
+        return []
+    labels = surveyor.domain.split(".")
+    return [(".".join(labels[start:]), RRType.CAA) for start in range(1, len(labels))]
+
+
 def _dmarc_parents(surveyor: _Surveyor) -> list[Question]:
     """Names up the tree that may hold the policy (RFC 9989 section 4.10), when the own has none."""
     own = surveyor.answers[f"{surveyor.below('_dmarc')} {RRType.TXT}"]
@@ -253,15 +303,17 @@ def _dmarc_parents(surveyor: _Surveyor) -> list[Question]:
 
 
 async def _other_names(surveyor: _Surveyor, hosts: Sequence[str]) -> None:
-    """DMARC parents, MX hosts with their TLSA, SPF include targets down to the third level."""
-    questions = _dmarc_parents(surveyor)
+    """DMARC and CAA parents, MX hosts with their TLSA, SPF include targets down to the third level."""
+    questions = [*_dmarc_parents(surveyor), *_caa_parents(surveyor)]
     for host in hosts[:_MAX_MX_HOSTS]:
         questions += [(host, RRType.A), (f"_25._tcp.{host}", RRType.TLSA)]
     services = surveyor.records(RRType.SRV, "_autodiscover._tcp")
     questions += [(service.rpartition(" ")[2], RRType.A) for service in services[:1]]
     texts = surveyor.records(RRType.TXT)
+    left = _MAX_INCLUDES
     for _ in range(_MAX_INCLUDE_DEPTH):
-        targets = include_targets(texts)[:_MAX_INCLUDES]
+        targets = include_targets(texts)[:left]
+        left -= len(targets)
         questions += [(target, RRType.TXT) for target in targets]
         if not questions:
             return

@@ -19,6 +19,7 @@ AA: Final = 0x0400
 TC: Final = 0x0200
 RA: Final = 0x0080
 AD: Final = 0x0020
+CD: Final = 0x0010
 # RCODEs
 NOERROR: Final = 0
 FORMERR: Final = 1
@@ -34,6 +35,9 @@ _TYPE_CLASS: Final = struct.Struct("!HH")
 #: RD, and AD as the wish to see the AD bit (RFC 6840 section 5.7); one question; with and without OPT
 _HEAD_EDNS: Final = struct.pack("!5H", 0x0120, 1, 0, 0, 1)
 _HEAD_PLAIN: Final = struct.pack("!5H", 0x0120, 1, 0, 0, 0)
+#: the same with CD
+_HEAD_EDNS_CD: Final = struct.pack("!5H", 0x0120 | CD, 1, 0, 0, 1)
+_HEAD_PLAIN_CD: Final = struct.pack("!5H", 0x0120 | CD, 1, 0, 0, 0)
 #: an OPT record for 1232 bytes: what fits into an unfragmented packet everywhere (RFC 9715)
 _OPT: Final = b"\0" + _TYPE_CLASS.pack(records.OPT, 1232) + b"\0\0\0\0\0\0"
 _LENGTH: Final = tuple(bytes([n]) for n in range(64))
@@ -146,8 +150,14 @@ def _escaped_labels(raw: bytes) -> list[bytes]:
     return labels + rest
 
 
-def message(question: bytes, *, edns: bool) -> bytes:
-    """A query without its id, which is drawn anew for every try."""
+def message(question: bytes, *, edns: bool, unchecked: bool = False) -> bytes:
+    """A query without its id, which is drawn anew for every try.
+
+    `unchecked` sets CD: what DNSSEC does not prove is wanted too (RFC 4035 section 3.2.2).
+    """
+    if unchecked:
+        head = _HEAD_EDNS_CD if edns else _HEAD_PLAIN_CD
+        return head + question + _OPT if edns else head + question
     return _HEAD_EDNS + question + _OPT if edns else _HEAD_PLAIN + question
 
 

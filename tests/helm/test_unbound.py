@@ -69,7 +69,27 @@ def test_a_window_of_ones_own_is_kept() -> None:
     manifests = render(UNBOUND | {"config": {"HUNTER_DNS_WINDOW": 1000}})
 
     env = containers(manifests, "worker")["worker"]["env"]
-    assert [each["name"] for each in env] == ["HUNTER_DNS_SERVERS"]
+    assert [each["name"] for each in env] == ["HUNTER_DNS_SERVERS", "HUNTER_DNS_TRUST_AD"]
+
+
+@pytest.mark.parametrize(
+    ("more", "trusted"),
+    [({}, "true"), ({"validate": False}, None)],
+)
+def test_its_ad_bit_is_believed_while_it_validates(
+    more: dict[str, bool], trusted: str | None
+) -> None:
+    manifests = render(changed(**more))
+
+    env = {each["name"]: each["value"] for each in containers(manifests, "worker")["worker"]["env"]}
+    assert env.get("HUNTER_DNS_TRUST_AD") == trusted
+
+
+def test_whether_to_believe_its_ad_bit_can_be_said() -> None:
+    manifests = render(UNBOUND | {"config": {"HUNTER_DNS_TRUST_AD": "false"}})
+
+    env = containers(manifests, "worker")["worker"]["env"]
+    assert "HUNTER_DNS_TRUST_AD" not in [each["name"] for each in env]
 
 
 @pytest.mark.parametrize(

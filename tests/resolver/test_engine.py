@@ -155,6 +155,21 @@ async def test_the_ad_bit_says_authenticated(engine: Engine, name_server: NameSe
     assert not (await one(engine, "example.com", RRType.TXT)).authenticated
 
 
+async def test_what_dnssec_does_not_prove_can_be_asked_for(
+    engine: Engine, name_server: NameServer
+) -> None:
+    chain = "w.example.com CNAME b.example.org\nb.example.org A 192.0.2.9\n"
+    name_server.load(ZONE + chain + ";! .com bogus\n;! .org bogus\n;! w.example.com no-chase bogus")
+    questions = [("example.com", RRType.MX), ("w.example.com", RRType.A)]
+
+    checked = await engine.ask(questions)
+    unchecked = await engine.ask(questions, unchecked=True)
+
+    assert {answer.outcome for answer in checked} == {Outcome.SERVFAIL}
+    assert {answer.outcome for answer in unchecked} == {Outcome.FOUND}
+    assert unchecked[1].records == ("192.0.2.9",)
+
+
 async def test_a_name_that_cannot_be_asked_is_answered_at_once(engine: Engine) -> None:
     answer = await one(engine, "a" * 64 + ".example.com")
 

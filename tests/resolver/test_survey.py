@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
 from hunter.config import Config
 from hunter.core.answers import Depth, Outcome, RRType
+from hunter.core.dnssec import DnssecState, read_dnssec
 from hunter.local.nameserver import NameServer
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
@@ -159,7 +160,7 @@ async def test_full_depth_asks_everything(engine: Engine, name_server: NameServe
         assert found.get(RRType.CNAME, label) is not None
     for label in ("_sipfederationtls._tcp", "_autodiscover._tcp"):
         assert found.get(RRType.SRV, label) is not None
-    for label in ("_dmarc", "_mta-sts", "_smtp._tls", "default._bimi"):
+    for label in ("_dmarc", "_mta-sts", "_smtp._tls", "default._bimi", "_domainkey"):
         assert found.get(RRType.TXT, label) is not None
     for host in ("contoso-com.mail.protection.outlook.com", "mail.contoso.com"):
         assert found.lookup(RRType.A, host) is not None
@@ -168,6 +169,9 @@ async def test_full_depth_asks_everything(engine: Engine, name_server: NameServe
         assert found.lookup(RRType.TXT, target) is not None
     assert set(hints.hosts) >= {"spf.protection.outlook.com", "autodiscover.outlook.com"}
     assert found.lookup(RRType.TXT, "_dmarc.com") is None  # the own record decides
+    assert found.lookup(RRType.CAA, "com") is not None  # the domain has no CAA of its own
+    assert not found.validated
+    assert found.unchecked is None
     assert found.queries == name_server.total <= 60
 
 
@@ -340,6 +344,72 @@ async def test_a_domain_full_of_includes_keeps_its_budget(
 
     assert found.queries <= 60
     assert name_server.total <= 60
+
+
+@pytest.mark.parametrize(("mx", "includes", "selectors"), [(2, 5, 6), (9, 9, 14)])
+async def test_full_depth_keeps_its_budget_and_asks_about_the_domain_itself_first(
+    engine: Engine, name_server: NameServer, mx: int, includes: int, selectors: int
+) -> None:
+    hosts = "\n".join(f"contoso.com MX {n} mx{n}.mail{n}.net" for n in range(mx))
+    spf = " ".join(f"include:spf{n}.vendor{n}.net" for n in range(includes))
+    rua = ",".join(f"mailto:x@r{n}.net" for n in range(5))
+    name_server.load(
+        f'{hosts}\ncontoso.com TXT "v=spf1 {spf} -all"\n'
+        f'_dmarc.contoso.com TXT "v=DMARC1; p=none; rua={rua}"\n'
+        "contoso.com NS ns1.contoso.com\n_autodiscover._tcp.contoso.com SRV 0 0 443 a.mail1.net"
+    )
+
+    found = await survey(engine, "contoso.com", Depth.FULL, Hints(*map(str, range(selectors))))
+
+    assert found.queries == name_server.total <= 60
+    left_out = [each.name for each in found.answers.values() if each.outcome is Outcome.BUDGET]
+    assert not any(name == "contoso.com" or name.endswith(".contoso.com") for name in left_out)
+    assert bool(left_out) is (mx == 9)
+
+
+async def test_hosts_of_report_addresses_are_asked_for_their_consent(
+    engine: Engine, name_server: NameServer
+) -> None:
+    name_server.load(
+        '_dmarc.contoso.com TXT "v=DMARC1; p=none; rua=mailto:a@vendor.net,mailto:b@contoso.com"\n'
+        'contoso.com._report._dmarc.vendor.net TXT "v=DMARC1"\ncontoso.com MX 0 .'
+    )
+
+    found = await survey(engine, "contoso.com", Depth.FULL, Hints())
+
+    consent = found.lookup(RRType.TXT, "contoso.com._report._dmarc.vendor.net")
+    assert consent is not None
+    assert consent.records == ("v=DMARC1",)
+    assert [name for name in found.answers if "._report." in name] == [consent.question]
+
+
+async def test_a_domain_whose_signatures_are_broken_is_asked_without_validation(
+    open_quick: Callable[..., Awaitable[Engine]], name_server: NameServer
+) -> None:
+    digest = "AB" * 32
+    bogus = "\n".join(f";! contoso.com {kind} bogus" for kind in ("MX", "TXT", "NS", "SOA"))
+    name_server.load(f"{ZONE}contoso.com DS 12345 13 2 {digest}\n{bogus}")
+    engine = await open_quick(name_server, dns_trust_ad=True)
+
+    found = await survey(engine, "contoso.com", Depth.FULL, Hints())
+
+    assert found.validated
+    assert found.unchecked is not None
+    assert found.unchecked.outcome is Outcome.FOUND
+    assert read_dnssec(found).state is DnssecState.BOGUS
+
+
+async def test_a_server_that_fails_with_and_without_validation_is_no_proof(
+    engine: Engine, name_server: NameServer
+) -> None:
+    failing = "\n".join(f";! contoso.com {kind} servfail" for kind in ("MX", "TXT", "NS", "SOA"))
+    name_server.load(f"{ZONE}contoso.com DS 12345 13 2 {'AB' * 32}\n{failing}")
+
+    found = await survey(engine, "contoso.com", Depth.FULL, Hints())
+
+    assert found.unchecked is not None
+    assert found.unchecked.outcome is Outcome.SERVFAIL
+    assert read_dnssec(found).state is DnssecState.SIGNED
 
 
 async def test_whose_mailbox_gets_reports_is_not_in_a_survey(

@@ -41,6 +41,10 @@ forward-zone:
 {{- fail "config.HUNTER_DNS_SERVERS: unbound.enabled has the workers ask unbound; name these servers in unbound.forwardTo, or leave unbound off" -}}
 {{- end -}}
 - {name: HUNTER_DNS_SERVERS, value: "127.0.0.1:5353"}
+{{- if and .Values.unbound.validate (not (hasKey .Values.config "HUNTER_DNS_TRUST_AD")) }}
+# it validates, and nobody is between it and the worker
+- {name: HUNTER_DNS_TRUST_AD, value: "true"}
+{{- end }}
 {{- if not (hasKey .Values.config "HUNTER_DNS_WINDOW") }}
 # num-queries-per-thread of files/unbound.conf for each thread: what comes beyond is dropped
 - {name: HUNTER_DNS_WINDOW, value: {{ mul 4096 .Values.unbound.threads | quote }}}
