@@ -71,9 +71,10 @@ cover: $(VENV)/.dev ## Branch coverage of the core, which must be complete
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest tests/core tests/knowledge -q -p no:randomly --hypothesis-seed=0 && $(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='hunter/core/*' --fail-under=100
 
-docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.md, the settings table
+docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.md, the settings table, the calibration in scoring.md
 	@$(BIN)/python tests/docs/test_architecture.py
 	@$(BIN)/hunter config --markdown > docs/configuration.md
+	@$(BIN)/python tests/docs/test_scoring.py
 
 check: lint types imports cover test test-interpreted ## Everything CI checks
 

@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "migrate": "bring the database schema up to date, or back",
     "spf": "check whether an address may send mail for a domain",
     "rules": "fit the tables that judging uses",
+    "calibration": "show how far the probabilities can be trusted",
     "config": "show every setting with its value and meaning",
     "rdap": "bring the list of RDAP servers up to date",
     "doctor": "check the name servers and say what to change",

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import msgspec
 
+from hunter.cli.calibration import calibration_lines
 from hunter.cli.terminal import harmless
 from hunter.config import Config
 from hunter.core.answers import Survey
-from hunter.core.calibration import Named
 from hunter.core.corpus import Corpus, read_corpus
 from hunter.core.errors import InvalidInput, Misconfigured
 from hunter.core.fit import MIN_ROWS, Examples, digest_of, examples_of
 from hunter.core.identity import market_of
-from hunter.core.trial import SCARCE, Calibration, publish, refusals, try_out
+from hunter.core.trial import Calibration, publish, refusals, try_out
 from hunter.knowledge.calibration import dump_calibration
 from hunter.knowledge.load import load_own
 
@@ -173,47 +173,4 @@ def _report(corpus: Corpus, examples: Examples, found: Calibration) -> Iterator[
     for why, n in examples.left_out.items():
         yield f"  left out, {why}: {n}"
     yield ""
-    yield "coefficients (log-odds)                     by hand   fitted     rows"
-    for each in found.coefficients:
-        name = f"{each.suite} {each.feature} {each.mx}"
-        yield f"  {name:40} {each.hand:8.3f} {each.fitted:8.3f} {each.rows:8d}"
-    yield "  every other coefficient stays as set by hand: too few rows"
-    scaled = found.platt.slope != 1.0 or found.platt.shift != 0.0
-    yield (
-        f"Platt scaling: slope {found.platt.slope}, shift {found.platt.shift}"
-        if scaled
-        else "Platt scaling: none; on held-out folds it does not lower the log loss"
-    )
-    yield ""
-    yield f"held out in {found.folds} folds by operator and tenant, suite {found.suite}"
-    yield "  score            by hand   held out   95 % of bootstraps   positives a tenth"
-    for name in ("brier", "log_loss", "ece", "precision_top"):
-        hand, now, few = (
-            getattr(each, name) for each in (found.by_hand, found.held_out, found.scarce)
-        )
-        span = found.intervals[name]
-        yield f"  {name:14} {hand:9.4f} {now:10.4f}     {span.low:.4f} to {span.high:.4f} {few:19.4f}"
-    yield f"  named from 0.50 on: {_named(found.named)}"
-    yield f"  at a base rate of {SCARCE:.0%}: {_named(found.scarce_named)}"
-    for table in found.markets:
-        yield ""
-        yield f"market {table.market}: {found.basis(table.market)}"
-        yield "  bin              n     said  labelled"
-        for row in table.bins:
-            yield f"  {row.low:.3f}-{row.high:.3f} {row.n:6d} {row.said:8.3f} {row.labelled:9.3f}"
-    yield ""
-    yield "precision by look of the MX"
-    for each_class in found.classes:
-        shown = "-" if each_class.precision is None else f"{each_class.precision:.3f}"
-        yield f"  {each_class.mx:10} {each_class.n:6d} domains {each_class.named:6d} named  {shown}"
-
-
-def _named(named: Named) -> str:
-    parts = {
-        "precision": named.precision,
-        "recall": named.recall,
-        "false among the others": named.false_share,
-    }
-    return ", ".join(
-        f"{name} {'-' if value is None else format(value, '.3f')}" for name, value in parts.items()
-    )
+    yield from calibration_lines(found)

@@ -24,7 +24,7 @@ from hunter.core.calibration import (
     reliability,
 )
 from hunter.core.errors import InvalidInput
-from hunter.core.facts import Identity, Suite
+from hunter.core.facts import Identity, Kind, Rules, Suite
 from hunter.core.fit import (
     MIN_ROWS,
     Example,
@@ -35,7 +35,9 @@ from hunter.core.fit import (
     held_out,
     with_values,
 )
-from hunter.core.identity import GLOBAL, MICROSOFT
+from hunter.core.identity import EXCHANGE, GLOBAL, MICROSOFT, market_of
+from hunter.core.judgement import Judgement
+from hunter.core.provider import MIXED
 
 #: folds that are held out in turn
 FOLDS = 5
@@ -130,14 +132,33 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.metrics.n for each in self.markets if each.market == market)
 
     def basis(self, market: str) -> str:
-        """What a probability in this market rests on, in words beside the number."""
+        """What a probability in this market rests on, in words beside the number.
+
+        "" is any market without labels.
+        """
         labels = self.labels(market)
         if labels >= ENOUGH_LABELS:
             return f"calibrated on {labels:,} labels of market {market}"
-        where = (
-            f"{labels} labels in market {market}" if market != GLOBAL else "no market of its own"
-        )
-        return f"uncalibrated, from {self.corpus} ({where})"
+        if market in {"", GLOBAL}:
+            return f"uncalibrated, from {self.corpus}"
+        return f"uncalibrated, from {self.corpus}; {labels} labels of market {market}"
+
+
+def confidence_basis(found: Judgement, calibration: Calibration, rules: Rules) -> str | None:
+    """What the confidence of a judgement rests on; None where there is none.
+
+    Labels tell one suite from all else, so the probability of another suite is as set by hand, and
+    so is a verdict that the MX record gives alone.
+    """
+    if found.confidence is None:
+        return None
+    if found.mail_state not in {"mail", "forwarding"} or found.provider == MIXED:
+        return "uncalibrated, set by hand: it rests on the MX record alone"
+    row = rules.providers.get(found.provider or "")
+    is_suite = row is not None and (row.kind is Kind.SUITE or row.id == EXCHANGE)
+    if row is not None and is_suite and row.family != calibration.suite:
+        return f"uncalibrated, set by hand: no labels of {row.name}"
+    return calibration.basis(market_of(found.domain))
 
 
 class Trial(msgspec.Struct, frozen=True):

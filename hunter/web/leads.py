@@ -13,6 +13,7 @@ from hunter.core import provider
 from hunter.core.domain import parse_domain
 from hunter.core.errors import InvalidInput
 from hunter.core.facts import Rules
+from hunter.core.trial import confidence_basis
 from hunter.store import leads, registrations, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
@@ -75,13 +76,22 @@ async def show(request: web.Request) -> web.Response:
         told = await registrations.get(conn, lead.domain)
         if lead.tenant_name is not None:
             others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
-    view = lead_view(lead, others, told, language=language)
+    view = lead_view(lead, others, told, language=language, basis=_basis(request, lead))
     return _conditional(request, render(view, headers=headers))
 
 
 async def breakdown(request: web.Request) -> web.Response:
     """GET /leads/{domain}/score-breakdown"""
-    return _conditional(request, render(score_breakdown(await _lead(request))))
+    lead = await _lead(request)
+    return _conditional(request, render(score_breakdown(lead, _basis(request, lead))))
+
+
+def _basis(request: web.Request, lead: Lead) -> str | None:
+    """What the lead's confidence rests on, by the calibration in force."""
+    if lead.judgement is None:
+        return None
+    knowledge = request.app[RULES].current
+    return confidence_basis(lead.judgement, knowledge.calibration, knowledge.rules)
 
 
 async def _lead(request: web.Request) -> Lead:

@@ -81,6 +81,13 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a path that takes no parameters."""
 
 
+class CalibrationQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which market; without, every market that has labels."""
+
+    #: country code, or global for names under no country's
+    market: Annotated[str, msgspec.Meta(pattern="^([a-z]{2}|global)$")] | None = None
+
+
 class DepthQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much to ask about each domain, where the body does not say; quick without."""
 

@@ -11,12 +11,14 @@ from aiohttp.typedefs import Handler
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import admin, home, ingests, leads, scans
+from hunter.web import admin, calibration, home, ingests, leads, scans
+from hunter.web.calibration import CalibrationView
 from hunter.web.middleware import API, answer_expectation
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
 from hunter.web.requests import (
     BulkRequest,
+    CalibrationQuery,
     CompanyRequest,
     DepthQuery,
     IngestQuery,
@@ -94,6 +96,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
 
     _route("GET", "/admin/rules", admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
+    _route("GET", "/calibration", calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 
     _route("GET", "/", home.front, "What this is and where things are", versioned=False),
     _route("GET", "/openapi.json", home.openapi, "This document", versioned=False),

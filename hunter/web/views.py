@@ -116,6 +116,8 @@ class RegistrationView(msgspec.Struct, frozen=True):
 class LeadView(LeadItem, frozen=True, kw_only=True):
     """A lead with everything behind it."""
 
+    #: what the confidence rests on: "calibrated on … labels" or "uncalibrated, …"; null without one
+    confidence_basis: str | None
     notes: str | None
     mx_hosts: tuple[MailHost, ...]
     signals: dict[str, SignalView]
@@ -163,6 +165,8 @@ class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
     segment: str
     confidence: float | None
     confidence_word: str
+    #: what the confidence rests on: "calibrated on … labels" or "uncalibrated, …"; null without one
+    confidence_basis: str | None
     reason: str
     reason_code: str
     lines: tuple[ScoreLine, ...]
@@ -195,6 +199,7 @@ def lead_view(
     registration: Registration | None = None,
     *,
     language: Language = Language.EN,
+    basis: str | None = None,
 ) -> LeadView:
     """A lead with its evidence, the other domains of its tenant, and its findings in a language."""
     found = lead.judgement
@@ -202,6 +207,7 @@ def lead_view(
         **_lead_facts(lead),
         **_behind(found, lead.last_scanned_at, language),
         notes=lead.notes,
+        confidence_basis=basis,
         would_change=found.would_change if found else (),
         siblings=tuple(siblings),
         registration=registration_view(registration) if registration else None,
@@ -240,7 +246,7 @@ def result_view(result: Result, language: Language = Language.EN) -> ResultView:
     )
 
 
-def score_breakdown(lead: Lead) -> ScoreBreakdown:
+def score_breakdown(lead: Lead, basis: str | None = None) -> ScoreBreakdown:
     """The lines of a lead's score; none before its first scan."""
     found = lead.judgement
     facts = _verdict(found, lead.last_scanned_at)
@@ -248,6 +254,7 @@ def score_breakdown(lead: Lead) -> ScoreBreakdown:
     return ScoreBreakdown(
         **{name: facts[name] for name in names} | {"scan_status": lead.scan_status},
         domain=lead.domain,
+        confidence_basis=basis,
         lines=found.lines if found else (),
         would_change=found.would_change if found else (),
     )

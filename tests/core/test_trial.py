@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 
 import msgspec
 import pytest
 
+from hunter.core.answers import Depth, survey_of
 from hunter.core.calibration import ENOUGH_LABELS, Platt
+from hunter.core.corpus import StudyRow, survey_from
 from hunter.core.errors import InvalidInput
 from hunter.core.fit import MARKET, PRIOR, Example, digest_of, with_values
+from hunter.core.judge import judge
+from hunter.core.judgement import NO_HISTORY
 from hunter.core.trial import (
     FOLDS,
     Calibration,
@@ -17,6 +22,7 @@ from hunter.core.trial import (
     Coefficient,
     Trial,
     class_rows,
+    confidence_basis,
     probability,
     publish,
     refusals,
@@ -161,8 +167,8 @@ def test_classes_count_who_was_named_and_how_often_rightly() -> None:
 def test_below_two_hundred_labels_a_market_is_called_uncalibrated(trial: Trial) -> None:
     told = published(trial)
     assert told.basis("at") == "calibrated on 220 labels of market at"
-    assert told.basis("tr") == "uncalibrated, from public corpus AT (0 labels in market tr)"
-    assert told.basis("global") == "uncalibrated, from public corpus AT (no market of its own)"
+    assert told.basis("tr") == "uncalibrated, from public corpus AT; 0 labels of market tr"
+    assert told.basis("global") == "uncalibrated, from public corpus AT"
 
 
 def test_what_was_fitted_takes_the_place_of_the_hand_set_values(trial: Trial) -> None:
@@ -185,3 +191,36 @@ def test_a_market_shift_is_applied(trial: Trial) -> None:
         published(trial), coefficients=(Coefficient(MARKET, "tr", "", 0.0, -0.2, 50),)
     )
     assert told.applied(HAND).markets["tr"] == -0.2
+
+
+@pytest.mark.parametrize(
+    ("domain", "mx", "mail_state", "basis"),
+    [
+        ("firma.at", "firma-at.mail.protection.outlook.com", "mail", "calibrated on 220 labels"),
+        ("firma.at", "mx.firma.at", "mail", "calibrated on 220 labels of market at"),
+        ("firma.com", "mx.firma.com", "mail", "uncalibrated, from public corpus AT"),
+        ("firma.com.tr", "mx-in01.natrohost.com", "mail", "uncalibrated, from public corpus AT; 0"),
+        ("firma.at", "smtp.google.com", "mail", "uncalibrated, set by hand: no labels of Google"),
+        (
+            "firma.at",
+            "park-mx.above.com",
+            "parked",
+            "uncalibrated, set by hand: it rests on the MX",
+        ),
+    ],
+)
+def test_a_confidence_says_what_it_rests_on(
+    trial: Trial, domain: str, mx: str, mail_state: str, basis: str
+) -> None:
+    survey = survey_from(StudyRow(domain, "x", [mx]))
+    found = judge(survey, NO_HISTORY, KNOWLEDGE.rules, dt.date(2026, 11, 24))
+    assert found.mail_state == mail_state
+    said = confidence_basis(found, published(trial), KNOWLEDGE.rules)
+    assert (said or "").startswith(basis)
+
+
+def test_no_confidence_rests_on_nothing(trial: Trial) -> None:
+    survey = survey_of("firma.at", Depth.QUICK, [])
+    found = judge(survey, NO_HISTORY, KNOWLEDGE.rules, dt.date(2026, 11, 24))
+    assert found.confidence is None
+    assert confidence_basis(found, published(trial), KNOWLEDGE.rules) is None
