@@ -47,10 +47,10 @@ demo: $(VENV)/.compiled ## See the product work without internet: local name ser
 	@exec $(BIN)/hunter demo
 
 test: $(VENV)/.compiled $(VENV)/.dev ## Every test, on the real PostgreSQL, Valkey and a real name server
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) --numprocesses 2 --dist loadfile $(ARGS)
 
 test-interpreted: $(VENV)/.dev ## The engine's tests once more, without its compiled modules
-	@HUNTER_PURE_PYTHON=1 $(PYTEST) tests/resolver $(ARGS)
+	@HUNTER_PURE_PYTHON=1 $(PYTEST) --numprocesses 2 --dist loadfile tests/resolver $(ARGS)
 
 test-fast: $(VENV)/.dev ## The core's tests only: pure functions, no server
 	@$(PYTEST) tests/core $(ARGS)

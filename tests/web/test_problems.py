@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from hunter.web.problems import CATALOGUE
 
 Client = TestClient[Any, Any]
 API = "/api/v1"
+#: id of no job, no batch
+NOBODY = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 async def _problem(answer: aiohttp.ClientResponse, status: int, slug: str) -> dict[str, Any]:
@@ -141,10 +142,9 @@ async def test_a_wrong_query_parameter_is_named(client: Client, query: str, poin
     ("method", "path"),
     [
         ("POST", "/ingest/domain"),
-        ("GET", f"/ingest/batches/{uuid.uuid4()}"),
-        ("GET", f"/scan/bulk/{uuid.uuid4()}"),
-        ("POST", f"/scan/bulk/{uuid.uuid4()}/cancel"),
-        ("GET", "/leads/acme.com"),
+        ("GET", f"/ingest/batches/{NOBODY}"),
+        ("GET", f"/scan/bulk/{NOBODY}"),
+        ("POST", f"/scan/bulk/{NOBODY}/cancel"),
         ("GET", "/leads/acme.com/score-breakdown"),
     ],
 )
@@ -193,7 +193,7 @@ async def test_a_lead_that_is_not_there_is_404(client: Client, path: str) -> Non
     await _problem(await client.get(f"{API}/{path}"), 404, "not-found")
 
 
-@pytest.mark.parametrize("job", [str(uuid.uuid4()), "7", "x"])
+@pytest.mark.parametrize("job", [NOBODY, "7", "x"])
 @pytest.mark.parametrize("path", ["scan/bulk/{}", "scan/bulk/{}/results", "scan/bulk/{}/rejects"])
 async def test_a_job_that_is_not_there_is_404(client: Client, path: str, job: str) -> None:
     await _problem(await client.get(f"{API}/{path.format(job)}"), 404, "not-found")
@@ -201,14 +201,14 @@ async def test_a_job_that_is_not_there_is_404(client: Client, path: str, job: st
 
 @pytest.mark.parametrize("format_", ["ndjson", "csv"])
 async def test_a_stream_of_a_job_that_is_not_there_is_404_too(client: Client, format_: str) -> None:
-    path = f"{API}/scan/bulk/{uuid.uuid4()}/results?format={format_}"
+    path = f"{API}/scan/bulk/{NOBODY}/results?format={format_}"
 
     await _problem(await client.get(path), 404, "not-found")
 
 
 @pytest.mark.parametrize("path", ["", "/rejects"])
 async def test_a_batch_that_is_not_there_is_404(client: Client, path: str) -> None:
-    answer = await client.get(f"{API}/ingest/batches/{uuid.uuid4()}{path}")
+    answer = await client.get(f"{API}/ingest/batches/{NOBODY}{path}")
 
     await _problem(answer, 404, "not-found")
 
