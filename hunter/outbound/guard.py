@@ -75,14 +75,11 @@ class Guard:
     def __init__(self, resolve: Resolve, *, allow_loopback: bool = False) -> None:
         self._resolve = resolve
         self._allow_loopback = allow_loopback
-        #: addresses refused since the start
-        self.refused = 0
 
     def check(self, address: str) -> None:
         """Raises OutboundError (FORBIDDEN) unless this address may be dialled."""
         why = refusal(address)
         if why and not (self._allow_loopback and is_loopback(address)):
-            self.refused += 1
             raise OutboundError(Failure.FORBIDDEN, f"{address[:45]} is {why}")
 
     async def addresses(self, host: str) -> list[str]:
@@ -122,7 +119,6 @@ class Guard:
         """A socket for one address as getaddrinfo(3) gives it, checked: the last gate."""
         family, kind, protocol, _, address = info
         if family not in {socket.AF_INET, socket.AF_INET6}:
-            self.refused += 1
             raise OutboundError(Failure.FORBIDDEN, "not an Internet address")
         self.check(str(address[0]))
         return socket.socket(family, kind, protocol)
@@ -172,9 +168,9 @@ class Guard:
                 sock.setblocking(False)
                 await asyncio.get_running_loop().sock_connect(sock, where)
                 return await asyncio.open_connection(sock=sock)
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # uvloop tells some failures as the latter
                 sock.close()
-                last = error.strerror or "not connected"
+                last = getattr(error, "strerror", None) or "not connected"
             except BaseException:
                 sock.close()
                 raise

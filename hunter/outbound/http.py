@@ -188,7 +188,8 @@ class Http:
             raise OutboundError(Failure.FORBIDDEN, f"{str(url)[:100]!r} cannot be asked") from None
         except OutboundError:
             raise
-        except (aiohttp.ClientError, ValueError, OSError) as error:
+        # RuntimeError: how uvloop tells some failures to connect
+        except (aiohttp.ClientError, ValueError, OSError, RuntimeError) as error:
             raise OutboundError(Failure.PROTOCOL, type(error).__name__) from None
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from hunter.core.answers import PolicyFile, PolicyState
+from hunter.core.registration import plain_text
 from hunter.outbound.guard import Failure, OutboundError
 from hunter.outbound.http import Http, Limits, Response
 
@@ -14,8 +15,9 @@ LIMITS: Final = Limits(timeout_s=10.0, body_bytes=64 * 1024)
 _AT_ONCE: Final = 50
 _OK: Final = 200
 _GONE: Final = frozenset({404, 410})
-#: what the server did, and would do to every sender
-_PROVED: Final = frozenset({Failure.FORBIDDEN, Failure.CERTIFICATE, Failure.TOO_LARGE})
+#: what the server did, and would do to every sender. An address that the guard refuses may be our
+#: own resolver's, which blocks the name or knows another one inside
+_PROVED: Final = frozenset({Failure.CERTIFICATE, Failure.TOO_LARGE})
 
 
 class Policies:
@@ -57,7 +59,7 @@ def _read(found: Response) -> PolicyFile:
         state = PolicyState.UNUSABLE if is_plan else PolicyState.UNKNOWN
         return PolicyFile(state, reason=f"HTTP {found.status}, where only 200 counts")
     if found.media_type != "text/plain":
-        kind = found.media_type.encode("ascii", "replace").decode()[:60]
-        return PolicyFile(PolicyState.UNUSABLE, reason=f"{kind or 'no type'} instead of text/plain")
+        kind = plain_text(found.media_type)[:60] or "no type"
+        return PolicyFile(PolicyState.UNUSABLE, reason=f"{kind} instead of text/plain")
     text = found.body.decode("utf-8", "replace").replace("\0", "\ufffd")
     return PolicyFile(PolicyState.FETCHED, text=text)

@@ -151,7 +151,6 @@ def test_the_last_gate_looks_at_what_is_dialled() -> None:
     ]:
         with pytest.raises(OutboundError, match=r"loopback|link-local|not an Internet"):
             guard.open_socket(info)
-    assert guard.refused == 4
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

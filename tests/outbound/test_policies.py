@@ -142,7 +142,7 @@ async def test_a_policy_host_inside_a_private_network_is_not_asked(
 
     found = await Policies(http).fetch("contoso.com")
 
-    assert found.state is PolicyState.UNUSABLE
+    assert found.state is PolicyState.UNKNOWN
     assert address in found.reason
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from hunter.local.authority import Authority
 from hunter.local.https import served
 from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
-from hunter.outbound.guard import NoHost
-from hunter.outbound.http import open_outbound
+from hunter.outbound.guard import Failure, NoHost, OutboundError
+from hunter.outbound.http import Limits, open_outbound
 from hunter.outbound.policies import Policies
 from hunter.pipeline.looking import Looker, open_looker, resolver_of
 from hunter.resolver.opening import open_engine
@@ -115,3 +116,33 @@ async def test_the_engine_resolves_hosts_for_connections_out() -> None:
         with pytest.raises(OSError, match="timeout") as silent:
             await resolve("silent.example")
         assert not isinstance(silent.value, NoHost)
+
+
+async def test_a_name_server_that_rebinds_leads_to_nothing_on_this_machine() -> None:
+    visits = 0
+
+    async def canary(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        writer.close()
+
+    inwards = ("A 127.0.0.1", "AAAA ::1", "AAAA ::ffff:127.0.0.1", "CNAME localhost.example.")
+    async with (
+        await asyncio.start_server(canary, "127.0.0.1", 0) as listener,
+        NameServer() as server,
+        open_engine(config := Config(dns_servers=(server.address,)), tuning=QUICK) as engine,
+        open_outbound(config, resolver_of(engine)) as http,
+    ):
+        port = listener.sockets[0].getsockname()[1]
+        failures = []
+        for record in inwards:
+            server.replace("trap.example. 0 A 8.8.8.8\n")
+            # what a check before the request would see
+            assert await http.guard.addresses("trap.example") == ["8.8.8.8"]
+            server.replace(f"trap.example. 0 {record}\nlocalhost.example. 0 A 127.0.0.1\n")
+            with pytest.raises(OutboundError) as refused:
+                await http.get(f"https://trap.example:{port}/", Limits(timeout_s=20, body_bytes=9))
+            failures.append(refused.value.failure)
+
+    assert failures == [Failure.FORBIDDEN] * len(inwards)
+    assert visits == 0
