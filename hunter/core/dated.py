@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Final
+
 from hunter.core import provider
 from hunter.core.case import Case
 from hunter.core.history import appeared, receiver
-from hunter.core.judgement import State
+from hunter.core.judgement import Evidence, State
 from hunter.core.placement import is_gateway
 from hunter.core.score import Fact
 
 _ABSENT = State.ABSENT
+#: days before and after its end that a registration is worth a word
+_EXPIRY_DAYS: Final = 90
 
 
 def add_dated(case: Case) -> None:
@@ -18,6 +23,7 @@ def add_dated(case: Case) -> None:
     if not place.fact:
         return
     _add_ends(case)
+    _add_expiry(case)
     if place.fact not in {"mail_microsoft", "mail_microsoft_probable"}:
         _add_tenant_dates(case)
     if case.seen.mx is None or case.operator is None:
@@ -78,6 +84,31 @@ def _add_ends(case: Case) -> None:
     what = f"{event.name} {verb} on {event.date.isoformat()}"
     what += f"; {event.condition}," if event.condition else ":"
     case.facts["product_end"] = Fact(evidence, what, event.date, event.name, event.condition)
+
+
+def _add_expiry(case: Case) -> None:
+    """The end of the registration, when it is near.
+
+    What a registry said before that day tells nothing after it: most owners renew in time.
+    """
+    found = case.registration
+    if found is None or found.expires is None or not found.is_known:
+        return
+    observed = _day(found.observed_at)
+    is_renewed = observed is None or observed < found.expires <= case.as_of
+    if is_renewed or abs((found.expires - case.as_of).days) > _EXPIRY_DAYS:
+        return
+    said = f"expires {found.expires.isoformat()}"
+    proof = Evidence(f"{found.domain} {found.source.upper()}", "found", said)
+    case.facts["expires_soon"] = Fact((proof,), found.registrar or found.server, found.expires)
+
+
+def _day(instant: str) -> dt.date | None:
+    """The day of an ISO 8601 instant, None when it is none."""
+    try:
+        return dt.datetime.fromisoformat(instant).date()
+    except ValueError:
+        return None
 
 
 def _add_tenant_dates(case: Case) -> None:

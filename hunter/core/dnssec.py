@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from hunter.core.answers import Answer, Outcome, RRType, Survey
-from hunter.core.judgement import Evidence, Finding
+from hunter.core.judgement import MAX_EVIDENCE, Evidence, Finding, quoted
 
 _DS = re.compile(r"([0-9]{1,5}) ([0-9]{1,3}) ([0-9]{1,3}) ((?:[0-9A-Fa-f]{2})+)", re.ASCII)
 #: digest type → octets (IANA registry; RFC 4509, 5933, 6605, 9563, 9558)
@@ -166,7 +166,7 @@ def _listed(algorithms: Iterable[int]) -> str:
 
 
 def _evidence(survey: Survey, answer: Answer) -> tuple[Evidence, ...]:
-    found = [_proof(answer, record) for record in sorted(answer.records)]
+    found = [_proof(answer, record) for record in sorted(answer.records)[:MAX_EVIDENCE]]
     if survey.unchecked is not None:
         asked = survey.unchecked
         question = f"{asked.question} with CD=1"
@@ -175,4 +175,4 @@ def _evidence(survey: Survey, answer: Answer) -> tuple[Evidence, ...]:
 
 
 def _proof(answer: Answer, record: str = "") -> Evidence:
-    return Evidence(answer.question, answer.outcome.value, record)
+    return Evidence(answer.question, answer.outcome.value, quoted(record))

@@ -38,7 +38,7 @@ FACTS = frozenset(
         "dmarc_not_enforced", "spf_gap", "software_breadth",
         # dated
         "tenant_appeared", "mixed_since", "microsoft_lost", "product_end", "mx_moved",
-        "dns_host_moved", "gateway_gone",
+        "dns_host_moved", "gateway_gone", "expires_soon",
     }
 )  # fmt: skip
 #: words in braces that a sentence may use

@@ -31,6 +31,10 @@ _TXT = RRType.TXT
 _FIT, _URGENCY = Axis.FIT, Axis.URGENCY
 _CALL_FIRST = 1
 _NO_PRIORITY = 6
+#: the probability of the best suite must be this far from where it is named to move a segment
+_MARGIN = 0.05
+#: segments between which that decides
+_ADDRESSABLE = frozenset({Segment.MIGRATION, Segment.EXISTING, Segment.COLD})
 
 
 class Reasoning(msgspec.Struct, frozen=True):
@@ -47,6 +51,8 @@ class Reasoning(msgspec.Struct, frozen=True):
     reason: str
     #: the row of the priority table that fits, None when none does
     priority_row: PriorityRow | None
+    #: True when the segment is the one of before
+    segment_is_kept: bool = False
 
     @property
     def priority(self) -> int:
@@ -76,10 +82,8 @@ def reason(
     }
     lines = score_lines(facts, rules, names, as_of)
     row = verdict(facts, rules)
-    segment, words = row.segment, fill(row.sentence, facts, names, as_of)
-    if segment is Segment.UNKNOWN and history.segment not in {None, Segment.UNKNOWN}:
-        segment = history.segment or segment
-        words = f"Not answered this time, so nothing has changed. {words}"
+    segment, kept_because = _segment(row.segment, case)
+    words = f"{kept_because}{fill(row.sentence, facts, names, as_of)}"
     urgency = total(lines, _URGENCY)
     rank = priority_row(
         rules.priorities,
@@ -91,7 +95,25 @@ def reason(
     )
     if rank is not None and rank.priority == _CALL_FIRST:
         words = f"{words} Call first."
-    return Reasoning(case, names, lines, row, segment, words, rank)
+    return Reasoning(case, names, lines, row, segment, words, rank, bool(kept_because))
+
+
+def _segment(found: Segment, case: Case) -> tuple[Segment, str]:
+    """The segment, and why it is the one of before when it is.
+
+    A lead once known stays what it was while nobody answers, and while the model of the mailboxes
+    has not made up its mind: a verdict on the edge would flip with every small record.
+    """
+    before = case.history.segment
+    if before is None or before in {Segment.UNKNOWN, found}:
+        return found, ""
+    if found is Segment.UNKNOWN:
+        return before, "Not answered this time, so nothing has changed. "
+    guess = case.place.guess
+    is_close = guess is not None and abs(guess.best - case.rules.identity.name_from) < _MARGIN
+    if is_close and {before, found} <= _ADDRESSABLE:
+        return before, "Too close to call, so nothing has changed. "
+    return found, ""
 
 
 def _read_case(
@@ -177,5 +199,6 @@ def judge(
         rules_version=rules.version,
         fingerprint=fingerprint(survey),
         reason_code=why.verdict.id,
+        segment_is_kept=why.segment_is_kept,
         cloud=cloud,
     )

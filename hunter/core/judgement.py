@@ -215,6 +215,8 @@ class Judgement(msgspec.Struct, frozen=True):
     fingerprint: str
     #: id of the row of the verdict table that named segment and reason; "" of a judgement older than the field
     reason_code: str = ""
+    #: True when `segment` is the one of before: the new answers do not decide it
+    segment_is_kept: bool = False
     #: us_gov, china or germany where a record names that cloud of Microsoft's; None for the worldwide one
     cloud: str | None = None
 

@@ -10,7 +10,7 @@ import msgspec
 
 from hunter.core.answers import Answer, RRType, Survey
 from hunter.core.dnssec import Dnssec, DnssecState
-from hunter.core.judgement import Evidence, Finding, State
+from hunter.core.judgement import MAX_EVIDENCE, Evidence, Finding, State, quoted
 
 _RECORD = re.compile(r"([0-9]{1,3}) ([0-9]{1,3}) ([0-9]{1,3}) ?((?:[0-9A-Fa-f]{2})*)", re.ASCII)
 #: RFC 7672 section 3.1: DANE-TA and DANE-EE; PKIX-TA and PKIX-EE (0, 1) are unusable for SMTP
@@ -117,7 +117,7 @@ def read_dane(survey: Survey, hosts: Sequence[str], dnssec: Dnssec) -> Dane | No
     usable = tuple(host for host, (_, is_usable, _) in zip(hosts, seen, strict=True) if is_usable)
     findings = [finding for _, _, found in seen for finding in found]
     state = max((state for state, _, _ in seen), key=lambda each: _RANK[each])
-    evidence = tuple(_proofs(answer for answer in asked if answer is not None))
+    evidence = tuple(_proofs(answer for answer in asked if answer is not None))[:MAX_EVIDENCE]
     if dnssec.state is DnssecState.INSECURE:
         state = State.ABSENT
         evidence += dnssec.evidence
@@ -159,4 +159,4 @@ def _host(
 def _proofs(answers: Iterable[Answer]) -> Iterable[Evidence]:
     for answer in answers:
         for record in sorted(answer.records) or [""]:
-            yield Evidence(answer.question, answer.outcome.value, record)
+            yield Evidence(answer.question, answer.outcome.value, quoted(record))

@@ -12,7 +12,7 @@ from hunter.core.bimi import dmarc_permits_bimi, is_bimi, select_bimi
 from hunter.core.caa import CaaPosture, find_caa
 from hunter.core.dmarc_walk import DmarcState, discover
 from hunter.core.dnssec import Dnssec, DnssecState, read_dnssec
-from hunter.core.judgement import Evidence, Finding, Signal, State
+from hunter.core.judgement import Evidence, Finding, Signal, State, quoted
 from hunter.core.mta_sts import (
     StsPolicy,
     is_sts_record,
@@ -233,4 +233,4 @@ def _signal(
 def _proofs(answer: Answer, records: Iterable[str]) -> tuple[Evidence, ...]:
     """The answer as evidence, with the first of these records."""
     shown = sorted(records)[:_MAX_SHOWN] or [""]
-    return tuple(Evidence(answer.question, answer.outcome.value, text) for text in shown)
+    return tuple(Evidence(answer.question, answer.outcome.value, quoted(text)) for text in shown)

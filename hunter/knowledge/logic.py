@@ -39,11 +39,12 @@ _IMPLIES: Final = {
     "mixed_since": "mail_mixed",
     "mail_implicit": "mail_none_likely",
     "mx_unanswered": "unanswered",
+    "parking_unanswered": "unanswered",
 }
 #: facts with a day, which rules of axis urgency count from
 DATED: Final = frozenset(
     {
-        "tenant_appeared", "mixed_since", "microsoft_lost", "product_end", "mx_moved",
+        "tenant_appeared", "mixed_since", "microsoft_lost", "product_end", "expires_soon", "mx_moved",
         "dns_host_moved", "gateway_gone",
     }
 )  # fmt: skip

@@ -71,6 +71,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     #: id of the rule behind `reason`, such as null_mx, parked, for_sale, public_body
     reason_code: str
+    #: true when `segment` is the one of before, because the new answers do not decide it
+    segment_is_kept: bool
     dmarc_policy: str
     mx: SignalView
     spf: SignalView
@@ -326,7 +328,8 @@ def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
 _COPIED = (
     "provider", "provider_name", "mx_operator", "mx_operator_name", "gateway", "tenant_state",
     "tenant_name", "mail_state", "local_provider", "segment", "priority", "score", "fit",
-    "urgency", "confidence", "confidence_word", "posture", "reason", "reason_code", "cloud",
+    "urgency", "confidence", "confidence_word", "posture", "reason", "reason_code",
+    "segment_is_kept", "cloud",
     "dmarc_policy", "scan_status", "rules_version",
 )  # fmt: skip
 _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
@@ -336,6 +339,7 @@ _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
     "confidence_word": "unknown",
     "reason": "Not scanned yet.",
     "reason_code": "not_scanned",
+    "segment_is_kept": False,
     "dmarc_policy": "unknown",
     "scan_status": "pending",
     "mx": _signal(_NOT_SEEN, None),

@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import msgspec
+import pytest
+
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, SignalDates
+from hunter.core.registration import Registration, RegistrationState
 from tests.core.zones import (
     APPEARED,
     AS_OF,
@@ -106,3 +110,56 @@ def test_announced_end_of_a_product_is_urgent(judged: Any) -> None:
 
 def test_silence_makes_no_event(judged: Any) -> None:
     assert judged({"MX": "timeout"}, seen(txt_ms=APPEARED)).urgency == 0
+
+
+def registered(expires: dt.date | None, observed_at: str = "2026-11-20T08:00:00Z") -> Registration:
+    return Registration(
+        domain="contoso.com",
+        state=RegistrationState.REGISTERED,
+        registrar="Fabrikam Registrar",
+        expires=expires,
+        source="rdap",
+        server="rdap.example.net",
+        observed_at=observed_at,
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "worth"), [(0, 8), (21, 4), (42, 2), (89, 0), (91, 0), (400, 0), (-100, 0)]
+)
+def test_end_of_the_registration_presses_when_it_is_near(
+    make_survey: Any, days: int, worth: int
+) -> None:
+    ends = registered(AS_OF + dt.timedelta(days), "2026-11-23T08:00:00Z")
+    found = judge(make_survey({"MX": NATRO_MX}), NO_HISTORY, RULES, AS_OF, ends)
+    assert found.urgency == worth
+    if worth:
+        (line,) = (each for each in found.lines if each.code == "expires_soon")
+        assert "Fabrikam Registrar" in line.reason
+        assert line.evidence[0].question == "contoso.com RDAP"
+
+
+def test_registration_that_ended_since_it_was_seen_may_be_renewed(make_survey: Any) -> None:
+    yesterday = AS_OF - dt.timedelta(1)
+    survey = make_survey({"MX": NATRO_MX})
+    before = judge(survey, NO_HISTORY, RULES, AS_OF, registered(yesterday))
+    assert "expires_soon" not in codes(before)
+    after = judge(survey, NO_HISTORY, RULES, AS_OF, registered(yesterday, "2026-11-23T08:00:00Z"))
+    assert "expires_soon" in codes(after)
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        registered(None),
+        registered(AS_OF, "long ago"),
+        msgspec.structs.replace(registered(AS_OF), state=RegistrationState.UNKNOWN),
+    ],
+)
+def test_registration_that_is_not_known_makes_no_event(
+    make_survey: Any, silence: Registration
+) -> None:
+    survey = make_survey({"MX": NATRO_MX})
+    assert judge(survey, NO_HISTORY, RULES, AS_OF, silence) == judge(
+        survey, NO_HISTORY, RULES, AS_OF
+    )

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hunter.core.answers import Answer, Depth, Outcome, RRType
-from hunter.core.judge import judge
-from hunter.core.judgement import NO_HISTORY, ScanStatus, Segment
+from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
+from hunter.core.facts import Rules
+from hunter.core.judge import judge, reason
+from hunter.core.judgement import NO_HISTORY, History, ScanStatus, Segment
 from tests.core.zones import (
     AS_OF,
     AUTODISCOVER,
@@ -268,3 +269,31 @@ def test_mail_host_that_is_an_alias_is_followed(judged: Any) -> None:
     assert "mx_cname" in {each.code for each in found.findings}
     elsewhere = judged({"MX": OWN_MX, "A mail": ["→ host.example.net", "192.0.2.1"]})
     assert elsewhere.provider == "self_hosted"
+
+
+def on_the_edge(survey: Survey, above: float) -> Rules:
+    """The rules, with the suite of this survey named from just below or above its probability."""
+    guess = reason(survey, NO_HISTORY, RULES, AS_OF).case.place.guess
+    assert guess is not None
+    model = msgspec.structs.replace(RULES.identity, name_from=guess.best - above)
+    return msgspec.structs.replace(RULES, identity=model)
+
+
+@pytest.mark.parametrize(("above", "is_kept"), [(0.04, True), (-0.04, True), (0.06, False)])
+def test_segment_moves_only_when_the_model_has_made_up_its_mind(
+    make_survey: Any, above: float, is_kept: bool
+) -> None:
+    survey = make_survey({"MX": FILTER_MX, "TXT": [MICROSOFT_SPF]})
+    rules = on_the_edge(survey, above)
+    first = judge(survey, NO_HISTORY, rules, AS_OF)
+    before = Segment.MIGRATION if is_kept else first.segment
+    found = judge(survey, History(segment=Segment.MIGRATION, score=30), rules, AS_OF)
+    assert (found.segment, found.segment_is_kept) == (before, is_kept)
+    assert found.lines == first.lines
+    assert found.reason.startswith("Too close to call") is is_kept
+
+
+def test_what_a_record_proves_moves_the_segment_at_once(judged: Any) -> None:
+    history = History(segment=Segment.MIGRATION, score=30)
+    assert judged({"MX": ["0 ."]}, history).segment is Segment.SKIP
+    assert judged({"MX": MICROSOFT_MX}, history).segment is Segment.EXISTING

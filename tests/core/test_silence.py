@@ -132,8 +132,10 @@ def test_lead_once_known_keeps_its_segment(judged: Any) -> None:
     history = History(segment=Segment.MIGRATION, score=40)
     found = judged({"MX": "timeout"}, history)
     assert found.segment is Segment.MIGRATION
+    assert found.segment_is_kept
     assert found.reason.startswith("Not answered this time")
     assert found.priority == 5
+    assert not judged({"MX": NATRO_MX}, history).segment_is_kept
 
 
 def test_stale_answer_is_used_and_told(make_survey: Any) -> None:
