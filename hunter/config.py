@@ -184,6 +184,12 @@ class Config:
         "one of its name. Empty: the shipped ones.",
         str,
     )
+    price_list: str = _setting(
+        "",
+        "YAML file with what the offers of a sales brief cost, `offers: {copilot: from 28 €}`. "
+        "Empty: no price is told.",
+        str,
+    )
     rules_poll_s: float = _setting(
         2.0,
         "Time between two looks whether files of HUNTER_RULES_DIR changed.",

@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "scan": "look at domains right now: no database, no Redis",
     "registration": "ask a domain's registry until when it is registered, and through whom",
     "ingest": "send a company list to a running API and see the best leads",
+    "brief": "prepare a call: what they run, why now, what to say, what to ask, which offer",
     "leads": "list leads of a running API by tenant or segment, or group them by tenant",
     "jobs": "list scan jobs of a running API, cancel one, or redrive what failed",
     "serve": "run the API",

@@ -110,7 +110,7 @@ def _above_zero(text: str) -> int:
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Scan, print, and tell by the exit code whether every domain gave an answer."""
-    config = _config(arguments, environ)
+    config = scan_config(arguments, environ)
     if arguments.array and not arguments.json:
         raise InvalidInput("--array goes with --json")
     if not arguments.names and not arguments.file:
@@ -118,7 +118,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return uvloop.run(_scan(arguments, config))
 
 
-def _config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+def scan_config(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Config:
+    """The settings, with the name servers of --dns in place of the configured ones."""
     config = Config.from_env(environ)
     if not arguments.dns:
         return config

@@ -22,6 +22,8 @@ BRIEF_FACTS = frozenset(
 BRIEF_WORDS = frozenset({"what", "name", "date", "days", "ago", "ends", "condition"})
 #: words in braces that are no fact's
 NAMES = frozenset({"provider", "operator"})
+#: headings beside those of the sections, segments, and how sure it is
+LABELS = frozenset({"would_change", "sure", "likely", "unsure"})
 
 
 class Section(StrEnum):
@@ -76,6 +78,8 @@ class Wording(msgspec.Struct, frozen=True):
     rows: tuple[BriefRow, ...]
     #: most sentences of each section
     most: dict[Section, int]
+    #: section, segment or word of confidence → language → as people read it
+    labels: dict[str, dict[Language, str]]
     turkish: Turkish
 
 

@@ -7,10 +7,13 @@ import string
 from collections.abc import Iterable
 from typing import Any, Final
 
+from hunter.core.advice import Language
 from hunter.core.facts import FACTS
+from hunter.core.judgement import Segment
 from hunter.core.wording import (
     BRIEF_FACTS,
     BRIEF_WORDS,
+    LABELS,
     NAMES,
     BriefRow,
     Section,
@@ -45,6 +48,7 @@ def wording(check: Checker, *, is_complete: bool) -> Wording | None:
     return Wording(
         rows=tuple(reader.rows()),
         most=_most(check),
+        labels=_labels(check),
         turkish=Turkish(
             **{
                 section: reader.sentences(section, is_complete=is_complete)
@@ -171,4 +175,20 @@ def _most(check: Checker) -> dict[Section, int]:
         if found and found.get(section, 0) < 1:
             fix = "write a number above 0 for every section"
             check.add(_BRIEF, ("most", section.value), "tells nothing", fix)
+    return found
+
+
+def _labels(check: Checker) -> dict[str, dict[Language, str]]:
+    """Headings and words of closed sets, in every language."""
+    raw = check.content(_BRIEF).get("labels")
+    kind = dict[str, dict[Language, str]]
+    found: dict[str, dict[Language, str]] = check.value(_BRIEF, ("labels",), raw, kind) or {}
+    wanted = LABELS | set(map(str, Section)) | set(map(str, Segment))
+    for name in sorted(wanted ^ found.keys() if found else ()):
+        problem = "is missing" if name in wanted else "no such word"
+        fix = f"words are {', '.join(sorted(wanted))}"
+        check.add(_BRIEF, ("labels", name), problem, fix)
+    for name, texts in found.items():
+        for language in sorted(set(Language) - texts.keys()):
+            check.add(_BRIEF, ("labels", name), f"without {language}", "write {en: …, tr: …}")
     return found

@@ -92,6 +92,21 @@ async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
     return {row["domain"]: standing_from_row(row) for row in rows}
 
 
+_READ: Final[LiteralString] = f"""
+    SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
+        l.observation_id, o.evidence, o.observed_to, {registrations.COLUMNS}
+    FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
+        LEFT JOIN registration r ON r.domain = l.domain
+    WHERE l.domain = $1
+"""  # noqa: S608  # of constants
+
+
+async def read(conn: Connection, domain: str) -> Standing | None:
+    """Where a lead stands, without locking it; None when there is no such lead."""
+    row = await conn.fetchrow(_READ, domain)
+    return None if row is None else standing_from_row(row)
+
+
 NOTHING: Final = Standing(None, History(), None, None, None, "")
 
 

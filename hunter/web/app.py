@@ -12,6 +12,7 @@ from aiohttp import web
 
 from hunter.config import Config
 from hunter.core.suffixes import suffix_list
+from hunter.knowledge.prices import load_prices
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
@@ -20,7 +21,7 @@ from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
-from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, RULES
+from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, PRICES, RULES
 from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -42,6 +43,7 @@ def create_app(config: Config) -> web.Application:
     app[METRICS] = metrics
     app[HEALTH] = _health(app, config)
     app[RULES] = Reloader(config, metrics)
+    app[PRICES] = load_prices(config.price_list, app[RULES].current.wording)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)
     app.cleanup_ctx.extend([_database, _queue, _rules, _vital_signs])

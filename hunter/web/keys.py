@@ -7,6 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from hunter.config import Config
+from hunter.core.advice import Language
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.reload import Reloader
@@ -18,6 +19,8 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 HEALTH: Final = web.AppKey("health", Health)
 DB: Final = web.AppKey("db", Database)
 HINTS: Final = web.AppKey("hints", Hints)
+#: what the offers of a sales brief cost
+PRICES: Final = web.AppKey("prices", dict[str, dict[Language, str]])
 RULES: Final = web.AppKey("rules", Reloader)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 

@@ -31,7 +31,14 @@ from hunter.web.requests import (
     ScanRequest,
 )
 from hunter.web.schema import read_query
-from hunter.web.views import LeadItem, LeadView, ResultView, ScoreBreakdown, TenantView
+from hunter.web.views import (
+    LeadItem,
+    LeadView,
+    ResultView,
+    SalesSummary,
+    ScoreBreakdown,
+    TenantView,
+)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +101,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
+    _route("GET", "/leads/{domain}/sales-summary", leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
 
     _route("GET", "/admin/rules", admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/calibration", calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hunter.core.advice import Advice, Language, advise_all
+from hunter.core.brief import Brief, Sentence
 from hunter.core.judgement import (
     Evidence,
     Judgement,
@@ -178,6 +179,35 @@ class ScoreBreakdown(msgspec.Struct, frozen=True, kw_only=True):
     rules_version: str | None
 
 
+class SalesSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a salesperson needs before a call, in one language; every sentence with its records."""
+
+    domain: str
+    display_name: str
+    company_name: str | None
+    #: of the sentences
+    language: Language
+    segment: str
+    #: 1 (call first) to 6 (none)
+    priority: int
+    #: sure, likely, unsure or unknown
+    confidence_word: str
+    #: the judgement in one sentence; null when no record shows it
+    reason: Sentence | None
+    #: what they run
+    runs: tuple[Sentence, ...]
+    why_now: tuple[Sentence, ...]
+    #: what to say first
+    say: tuple[Sentence, ...]
+    ask: tuple[Sentence, ...]
+    #: offers, with a price only where HUNTER_PRICE_LIST has one
+    offer: tuple[Sentence, ...]
+    #: the lines of the score, their reasons in the language
+    lines: tuple[ScoreLine, ...]
+    would_change: tuple[str, ...]
+    scanned_at: datetime | None
+
+
 _NOT_SEEN = Signal(state=State.UNKNOWN)
 
 
@@ -245,6 +275,17 @@ def result_view(result: Result, language: Language = Language.EN) -> ResultView:
         outcome=result.outcome,
         # one line is for callers; what follows it may quote the row
         failure=result.reason.partition("\n")[0] if result.reason else None,
+    )
+
+
+def sales_summary_view(lead: Lead, brief: Brief) -> SalesSummary:
+    """The brief of a lead, with the names it goes by."""
+    values = {name: getattr(brief, name) for name in Brief.__struct_fields__}
+    return SalesSummary(
+        **values | {"segment": brief.segment.value},
+        display_name=lead.display_name,
+        company_name=lead.company_name,
+        scanned_at=lead.last_scanned_at,
     )
 
 

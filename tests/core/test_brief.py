@@ -10,6 +10,7 @@ import pytest
 
 from hunter.core.advice import Language
 from hunter.core.brief import Brief, brief
+from hunter.core.brief_text import brief_lines
 from hunter.core.judge import reason
 from hunter.core.judgement import NO_HISTORY, History, Segment
 from hunter.core.wording import Section
@@ -154,3 +155,34 @@ def test_section_tells_no_more_than_it_may(told: Any) -> None:
     wording = msgspec.structs.replace(KNOWLEDGE.wording, most=most)
     found = told({"MX": NATRO_MX, "TXT": [TENANT]}, wording=wording)
     assert [len(found.section(each)) for each in Section] == [1, 1, 1, 1, 1]
+
+
+def test_brief_is_read_from_top_to_bottom(told: Any) -> None:
+    zone = {"MX": NATRO_MX, "TXT": [TENANT]}
+    english, turkish = (
+        [*brief_lines(told(zone, language=each), KNOWLEDGE.wording)] for each in Language
+    )
+    assert english[0] == "contoso.com: P1, migration, sure"
+    assert english[1].endswith("Call first.")
+    assert english[2:4] == ["", "What they run"]
+    assert turkish[0] == "contoso.com: P1, geçiş, kesin"
+    assert turkish[2:4] == ["", "Ne kullanıyorlar"]
+    assert "What would change it" in english
+
+
+def test_records_stand_under_their_sentences(told: Any) -> None:
+    lines = [*brief_lines(told({"MX": ["0 ."]}), KNOWLEDGE.wording, records=True)]
+    assert lines == [
+        "contoso.com: P6, no lead, sure",
+        "The domain states that it takes no mail (null MX): look for the name they really use.",
+        "    contoso.com MX: 0 .",
+    ]
+
+
+def test_brief_without_a_sentence_is_its_first_line(told: Any) -> None:
+    zone = {"MX": ["5 gmail-smtp-in.l.google.com"]}
+    assert [*brief_lines(told(zone, domain="gmail.com"), KNOWLEDGE.wording)] == [
+        "gmail.com: P6, no lead, sure"
+    ]
+    silent = [*brief_lines(told({"MX": "timeout"}), KNOWLEDGE.wording)]
+    assert silent[0] == "contoso.com: P6, not known yet"

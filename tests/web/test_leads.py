@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from hunter.core.advice import Language
+from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
 from hunter.core.judgement import Finding, Judgement, Segment
 from hunter.web.language import preferred_language
+from tests.pipeline.stored_lead import store_lead
 
 Client = TestClient[Any, Any]
 AddLead = Callable[..., Awaitable[Judgement]]
@@ -404,3 +407,69 @@ async def test_a_lead_shows_what_its_registry_says(
         "observed_at": "2026-11-24T04:00:00+00:00",
         "reason": "HTTP 500",
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "language", "reason"),
+    [
+        ("", {}, "en", "They use Google Workspace and no Microsoft tenant shows"),
+        ("?lang=tr", {}, "tr", "Google Workspace kullanıyorlar ve Microsoft kiracısı görünmüyor"),
+        ("", {"Accept-Language": "tr-TR"}, "tr", "Google Workspace kullanıyorlar"),
+    ],
+)
+@pytest.mark.parametrize("base", [LEADS, "/leads"])
+async def test_sales_summary_is_told_in_the_language_asked_for(
+    client: Client,
+    database: Any,
+    base: str,
+    query: str,
+    headers: dict[str, str],
+    *,
+    language: str,
+    reason: str,
+) -> None:
+    await _store_google(database)
+
+    answer = await client.get(f"{base}/acme.com/sales-summary{query}", headers=headers)
+    told = await answer.json()
+
+    assert (answer.status, answer.headers["Content-Language"]) == (200, language)
+    assert told["reason"]["text"].startswith(reason)
+    for part in ("runs", "why_now", "say", "ask", "offer"):
+        assert told[part]
+        assert all(sentence["evidence"] for sentence in told[part])
+    assert told["display_name"] == "acme.com"
+    assert told["lines"][0]["points"] == 24
+
+
+async def test_unchanged_sales_summary_is_304(client: Client, database: Any) -> None:
+    await _store_google(database)
+    tag = (await client.get(f"{LEADS}/acme.com/sales-summary")).headers["ETag"]
+
+    same = await client.get(f"{LEADS}/acme.com/sales-summary", headers={"If-None-Match": tag})
+
+    assert same.status == 304
+
+
+async def test_lead_before_its_first_scan_has_no_sales_summary(
+    client: Client, database: Any
+) -> None:
+    await database.execute(
+        "INSERT INTO lead (domain, display_name, search) VALUES ('new.com', 'new.com', 'new.com')"
+    )
+
+    unscanned = await client.get(f"{LEADS}/new.com/sales-summary")
+    nobody = await client.get(f"{LEADS}/nobody.com/sales-summary")
+
+    assert (unscanned.status, nobody.status) == (404, 404)
+    assert "not been scanned yet" in (await unscanned.json())["detail"]
+
+
+async def _store_google(database: Any) -> None:
+    found = [
+        Answer("acme.com", RRType.MX, Outcome.FOUND, ("1 smtp.google.com",)),
+        Answer("acme.com", RRType.TXT, Outcome.FOUND, ("v=spf1 include:_spf.google.com ~all",)),
+        Answer("_dmarc.acme.com", RRType.TXT, Outcome.NXDOMAIN),
+        Answer("autodiscover.acme.com", RRType.CNAME, Outcome.NXDOMAIN),
+    ]
+    await store_lead(database, survey_of("acme.com", Depth.QUICK, found), dt.datetime.now(dt.UTC))
