@@ -45,6 +45,7 @@ SYSTEMS: Final[dict[str, tuple[str, ...]]] = {
 }
 #: how often each must have happened in the full run
 _FULL: Final = {"worker-kill": 50, "redis-flush": 10, "redis-kill": 5, "postgres-crash": 5}
+_DOMAINS: Final = 20_000
 _FULL_DOMAINS, _FULL_SECONDS, _FULL_LEASE_S = 1_000_000, 300.0, 20.0
 #: beyond its length a storm goes on for what has not happened yet, at most so long
 _STORM_MOST_S: Final = 300.0
@@ -165,14 +166,10 @@ class Run:
             self._send_now(asyncio.Event())
             if time.monotonic() >= cancel_at and self._options.system != "naive":
                 cancel_at += _CANCEL_EVERY_S
-                names = [self.draw.choice(self._names) for _ in range(_CANCELLED_NAMES)]
+                names = [self.draw.choice(self.callers.names) for _ in range(_CANCELLED_NAMES)]
                 after_s = self.draw.uniform(0.2, 2)
                 self._task(self.callers.cancelled([*dict.fromkeys(names)], after_s))
             await asyncio.sleep(every_s)
-
-    @property
-    def _names(self) -> list[str]:
-        return list(self.callers.names)
 
     def _send_now(self, sending: asyncio.Event) -> None:
         """Send the next wave, or a small list of its own when all were sent."""
@@ -294,7 +291,7 @@ def crash_points() -> list[str]:
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--domains", type=int, default=20_000)
+    parser.add_argument("--domains", type=int, help="default 20,000, in the full run 1,000,000")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the storm")
     parser.add_argument("--calm", type=float, default=15.0, help="seconds before it")
     parser.add_argument("--seed", type=int, default=1)
@@ -320,12 +317,9 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
     parser = arguments()
     options = parser.parse_args(argv)
     options.least = {}
+    options.domains = options.domains or (_FULL_DOMAINS if options.full else _DOMAINS)
     if options.full:
-        options.domains, options.seconds, options.lease = (
-            _FULL_DOMAINS,
-            _FULL_SECONDS,
-            _FULL_LEASE_S,
-        )
+        options.seconds, options.lease = _FULL_SECONDS, _FULL_LEASE_S
         options.patience, options.recoveries, options.least = 2400.0, 3, _FULL
         options.calm = 30.0
     options.faults = options.faults.split(",")

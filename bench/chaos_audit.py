@@ -51,7 +51,7 @@ _COMMITS = """
 
 
 #: the API's list of results is read for jobs of up to so many names; larger ones by SQL alone
-_LISTED = 100_000
+_LISTED = 20_000
 _WORK = """
     SELECT coalesce(sum(epoch * size), 0)::bigint AS claimed,
         coalesce(sum(size) FILTER (WHERE state = 'done'), 0)::bigint AS done,

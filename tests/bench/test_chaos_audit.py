@@ -115,3 +115,20 @@ def test_an_unknown_fault_is_refused(capsys: pytest.CaptureFixture[str]) -> None
         parsed(["--faults", "earthquake"])
 
     assert "earthquake is none of worker-kill" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "domains", "lease_s"),
+    [
+        ([], 20_000, 5.0),
+        (["--full"], 1_000_000, 20.0),
+        (["--full", "--domains", "300000"], 300_000, 20.0),
+    ],
+)
+def test_the_full_run_is_a_million_names_unless_told_otherwise(
+    given: list[str], domains: int, lease_s: float
+) -> None:
+    options = parsed(given)
+
+    assert (options.domains, options.lease) == (domains, lease_s)
+    assert bool(options.least) is ("--full" in given)
