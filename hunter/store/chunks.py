@@ -214,6 +214,13 @@ _START_JOB: Final[LiteralString] = """
 """
 
 
+_TURN: Final[LiteralString] = """
+    UPDATE scan_job SET last_dispatch = clock_timestamp() WHERE id = (
+        SELECT id FROM scan_job WHERE id = $1 FOR UPDATE SKIP LOCKED
+    )
+"""
+
+
 async def claim(
     conn: Connection, chunk_id: int, *, worker_id: UUID, lease_s: float
 ) -> Claim | None:
@@ -241,11 +248,17 @@ async def next_claimable(conn: Connection, lane: str) -> int | None:
 async def claim_next(
     conn: Connection, lane: str, *, worker_id: UUID, lease_s: float
 ) -> Claim | None:
-    """Claim any chunk of a lane without a hint, inside a transaction: Redis is away."""
+    """Claim any chunk of a lane without a hint, inside a transaction: Redis is away.
+
+    Jobs take turns here as they do for hints.
+    """
     chunk_id = await next_claimable(conn, lane)
     if chunk_id is None:
         return None
-    return await claim(conn, chunk_id, worker_id=worker_id, lease_s=lease_s)
+    claimed = await claim(conn, chunk_id, worker_id=worker_id, lease_s=lease_s)
+    if claimed is not None:
+        await conn.execute(_TURN, claimed.job_id)
+    return claimed
 
 
 def _claim_from_row(row: Mapping[str, Any]) -> Claim:

@@ -308,6 +308,20 @@ async def test_without_hints_any_claimable_chunk_is_taken(db: Database) -> None:
         assert [claim and claim.chunk_id for claim in taken] == [first, second, None]
 
 
+async def test_without_hints_jobs_take_turns(db: Database) -> None:
+    async with db.acquire() as conn:
+        large, _ = await _job(conn, 1, 1, 1, 1)
+        small, _ = await _job(conn, 1, 1)
+        turns = []
+        for _ in range(4):
+            async with conn.transaction():
+                claim = await chunks.claim_next(conn, "bulk", worker_id=ME, lease_s=20)
+            assert claim is not None
+            turns.append(claim.job_id)
+
+        assert turns == [large, small, large, small]
+
+
 async def test_a_job_completes_when_results_are_the_total(db: Database) -> None:
     async with db.acquire() as conn:
         job_id, ids = await _job(conn, 2, 3)
