@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from hunter.cli.terminal import harmless
 from hunter.config import Config
-from hunter.core.calibration import Named
-from hunter.core.trial import SCARCE, Calibration
+from hunter.core.calibration import Bin, Named
+from hunter.core.trial import SCARCE, Calibration, ClassRow
 from hunter.knowledge.load import load_own
 
 
@@ -43,14 +43,11 @@ def calibration_lines(found: Calibration, market: str | None = None) -> Iterator
             getattr(each, name) for each in (found.by_hand, found.held_out, found.scarce)
         )
         yield f"  {name:14} {hand:9.4f} {now:10.4f}     {span.low:.4f} to {span.high:.4f} {few:19.4f}"
-    yield f"  named from 0.50 on: {_named(found.named)}"
-    yield f"  at a base rate of {SCARCE:.0%}: {_named(found.scarce_named)}"
+    yield f"  named from 0.50 on: {named_in_words(found.named)}"
+    yield f"  at a base rate of {SCARCE:.0%}: {named_in_words(found.scarce_named)}"
     yield from _markets(found, market)
     yield ""
-    yield "precision by look of the MX"
-    for row in found.classes:
-        shown = "-" if row.precision is None else f"{row.precision:.3f}"
-        yield f"  {row.mx:10} {row.n:6d} domains {row.named:6d} named  {shown}"
+    yield from class_lines(found.classes)
 
 
 def _markets(found: Calibration, market: str | None) -> Iterator[str]:
@@ -59,9 +56,7 @@ def _markets(found: Calibration, market: str | None) -> Iterator[str]:
         yield ""
         yield f"market {name}: {found.basis(name)}"
         if name in tables:
-            yield "  bin              n     said  labelled"
-            for row in tables[name].bins:
-                yield f"  {row.low:.3f}-{row.high:.3f} {row.n:6d} {row.said:8.3f} {row.labelled:9.3f}"
+            yield from bin_lines(tables[name].bins)
     if market is None:
         yield ""
         yield f"every other market: {found.basis('')}"
@@ -73,7 +68,23 @@ def _scaling(found: Calibration) -> str:
     return f"Platt scaling: slope {found.platt.slope}, shift {found.platt.shift}"
 
 
-def _named(named: Named) -> str:
+def bin_lines(bins: Iterable[Bin]) -> Iterator[str]:
+    """A reliability table."""
+    yield "  bin              n     said  labelled"
+    for row in bins:
+        yield f"  {row.low:.3f}-{row.high:.3f} {row.n:6d} {row.said:8.3f} {row.labelled:9.3f}"
+
+
+def class_lines(rows: Iterable[ClassRow]) -> Iterator[str]:
+    """Precision by the way the MX looks."""
+    yield "precision by look of the MX"
+    for row in rows:
+        shown = "-" if row.precision is None else f"{row.precision:.3f}"
+        yield f"  {row.mx:10} {row.n:6d} domains {row.named:6d} named  {shown}"
+
+
+def named_in_words(named: Named) -> str:
+    """Precision, recall and false share, a dash where there is none."""
     parts = {
         "precision": named.precision,
         "recall": named.recall,

@@ -8,22 +8,24 @@ import gzip
 import random
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
-from hunter.cli.calibration import calibration_lines
+from hunter.cli.calibration import bin_lines, calibration_lines, class_lines, named_in_words
 from hunter.cli.terminal import harmless
 from hunter.config import Config
 from hunter.core.answers import Survey
+from hunter.core.calibration import intervals, metrics, named_at, reliability
 from hunter.core.corpus import Corpus, read_corpus
 from hunter.core.errors import InvalidInput, Misconfigured
+from hunter.core.facts import Rules
 from hunter.core.fit import MIN_ROWS, Examples, digest_of, examples_of
 from hunter.core.identity import market_of
-from hunter.core.trial import Calibration, publish, refusals, try_out
+from hunter.core.trial import class_rows, publish, refusals, score_with, try_out
 from hunter.knowledge.calibration import dump_calibration
-from hunter.knowledge.load import load_own
+from hunter.knowledge.load import Knowledge, load_own
 
 _GZIP = b"\x1f\x8b"
 _MAX_BYTES = 512 * 1024 * 1024
@@ -51,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="stored surveys of the labelled domains, one JSON object a line",
     )
+    parser.add_argument(
+        "--score",
+        action="store_true",
+        help="fit nothing: show how the model in force does on these rows",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write calibration.yaml here")
     parser.add_argument(
         "--source", default="", help="where the labels come from, noted in the file"
@@ -68,16 +75,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Fit, try on what was held out, print; write the file unless the fit is refused."""
     knowledge = load_own(Config.from_env(environ).rules_dir)
-    rules = knowledge.rules
+    corpus = _corpus(arguments, knowledge.rules)
+    examples = examples_of(corpus.rows, knowledge.rules)
+    for line in _report(corpus, examples):
+        print(harmless(line))
+    if arguments.score:
+        for line in _scores(examples, knowledge):
+            print(harmless(line))
+        return _DONE
+    return _fit(arguments, knowledge, corpus, examples)
+
+
+def _corpus(arguments: argparse.Namespace, rules: Rules) -> Corpus:
+    """The rows of every file, of one market when it is asked for."""
     stored = _surveys(arguments.observations) if arguments.observations else {}
     files = [read_corpus(_text(path), rules, stored) for path in arguments.corpora]
-    corpus = Corpus(
-        tuple(row for each in files for row in each.rows),
-        tuple(refusal for each in files for refusal in each.refused),
-    )
+    rows = [row for each in files for row in each.rows]
     if arguments.market:
-        corpus = _of_market(corpus, arguments.market.lower())
-    examples = examples_of(corpus.rows, rules)
+        market = arguments.market.lower()
+        rows = [row for row in rows if market_of(row.domain) == market]
+        if not rows:
+            raise InvalidInput(f"The corpus has no domain of market {market}.")
+    return Corpus(tuple(rows), tuple(refusal for each in files for refusal in each.refused))
+
+
+def _fit(
+    arguments: argparse.Namespace, knowledge: Knowledge, corpus: Corpus, examples: Examples
+) -> int:
     digest = digest_of(examples.inferred)
     trial = try_out(examples.inferred, knowledge.hand)
     kind = "public corpus" if all(each.by_rule for each in corpus.rows) else "own labels"
@@ -90,13 +114,13 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         source=arguments.source or ", ".join(path.name for path in arguments.corpora),
         licence=arguments.licence,
         digest=digest,
-        choose=random.Random(_SEED).randrange,  # noqa: S311 - the same samples every time
+        choose=_choice(),
     )
+    for line in calibration_lines(found):
+        print(harmless(line))
     live = knowledge.calibration
     recorded = live if live.digest == digest else None
-    for line in _report(corpus, examples, found):
-        print(harmless(line))
-    reasons = refusals(trial, examples.inferred, rules.identity, recorded)
+    reasons = refusals(trial, examples.inferred, knowledge.rules.identity, recorded)
     for reason in reasons:
         print(harmless(f"refused: {reason}"))
     if reasons:
@@ -106,6 +130,30 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _write(arguments.out, dump_calibration(found))
         print(harmless(f"written: {arguments.out}"))
     return _DONE
+
+
+def _scores(examples: Examples, knowledge: Knowledge) -> Iterator[str]:
+    """How the model in force does on rows it was not fitted on."""
+    rows, live = examples.inferred, knowledge.calibration
+    if digest_of(rows) == live.digest:
+        raise InvalidInput(
+            "The model in force was fitted on these very rows; `hunter calibration` shows it on rows held out."
+        )
+    scored = score_with(rows, knowledge.rules.identity)
+    if not scored:
+        raise InvalidInput("The corpus has no domain whose mailboxes the model would infer.")
+    told, spans = metrics(scored), intervals(scored, _choice())
+    yield f"version {live.version} on {told.n} domains, {told.positives} labelled {live.suite}"
+    for name, span in spans.items():
+        yield f"  {name:14} {getattr(told, name):9.4f}  95 % {span.low:.4f} to {span.high:.4f}"
+    yield f"  named from 0.50 on: {named_in_words(named_at(scored, 0.5))}"
+    yield from bin_lines(reliability(scored))
+    yield from class_lines(class_rows(rows, [knowledge.rules.identity] * len(rows)))
+
+
+def _choice() -> Callable[[int], int]:
+    """Draws for the bootstrap, the same each time."""
+    return random.Random(_SEED).randrange  # noqa: S311
 
 
 def _markets(examples: Examples) -> str:
@@ -146,13 +194,6 @@ def _surveys(path: Path) -> dict[str, Survey]:
     return found
 
 
-def _of_market(corpus: Corpus, market: str) -> Corpus:
-    rows = tuple(each for each in corpus.rows if market_of(each.domain) == market)
-    if not rows:
-        raise InvalidInput(f"The corpus has no domain of market {market}.")
-    return Corpus(rows, corpus.refused)
-
-
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
@@ -160,8 +201,8 @@ def _write(path: Path, text: str) -> None:
         raise Misconfigured(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def _report(corpus: Corpus, examples: Examples, found: Calibration) -> Iterator[str]:
-    """What a person decides by, a line each."""
+def _report(corpus: Corpus, examples: Examples) -> Iterator[str]:
+    """What became of the rows, a line each."""
     yield (
         f"{len(corpus.rows)} rows read, {len(corpus.refused)} refused; "
         f"{len(examples.inferred)} domains to learn from, {len(examples.visible)} whose MX is the suite's own"
@@ -173,4 +214,3 @@ def _report(corpus: Corpus, examples: Examples, found: Calibration) -> Iterator[
     for why, n in examples.left_out.items():
         yield f"  left out, {why}: {n}"
     yield ""
-    yield from calibration_lines(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,11 @@ REST = ""
 #: words of studies and of people → suite; None: whoever labelled did not know
 _WORDS = {
     "microsoft": MICROSOFT,
+    "microsoft 365": MICROSOFT,
+    "ms365": MICROSOFT,
+    "office 365": MICROSOFT,
     "google": GOOGLE,
+    "google workspace": GOOGLE,
     "aws": WORKMAIL,
     "exchange": EXCHANGE,
     "domestic": REST,
@@ -29,7 +34,10 @@ _WORDS = {
     "self_hosted": REST,
     "other": REST,
     "unknown": None,
+    "": None,
 }
+#: a word this like one of those is a slip, and not another provider's name
+_SLIP = 0.8
 _AUTODISCOVER = re.compile(
     r"autodiscover: .*(?P<rrtype>CNAME|SRV) → (?:\d+ \d+ \d+ )?(?P<target>\S+)"
 )
@@ -70,10 +78,10 @@ class StudyRow(msgspec.Struct, frozen=True):
     """A row of a study: MX and SPF as found, what else it saw in words, and its label."""
 
     domain: str
-    provider: str
-    mx: list[str] = []
+    provider: str | None
+    mx: list[str] | None = None
     spf: str | None = None
-    signals: list[str] = []
+    signals: list[str] | None = None
 
 
 class _UserRow(msgspec.Struct, frozen=True):
@@ -148,7 +156,7 @@ def _labelled(raw: Any, rules: Rules, stored: Mapping[str, Survey]) -> Labelled:
         study = msgspec.convert(raw, StudyRow)
         domain = _name(study.domain)
         survey = survey_from(msgspec.structs.replace(study, domain=domain))
-        return Labelled(domain, label_of(study.provider, rules), survey, by_rule=True)
+        return Labelled(domain, study_label(study.provider, rules), survey, by_rule=True)
     user = msgspec.convert(raw, _UserRow)
     domain = _name(user.domain)
     observed = user.survey or stored.get(domain)
@@ -182,20 +190,31 @@ def label_of(word: str, rules: Rules) -> str | None:
     return row.family if row.kind is Kind.SUITE or row.id == EXCHANGE else REST
 
 
+def study_label(word: str | None, rules: Rules) -> str | None:
+    """The label of a study's row: a provider that nobody here has heard of is none of the suites."""
+    wanted = (word or "").strip().lower()
+    if wanted in _WORDS or wanted in rules.providers:
+        return label_of(wanted, rules)
+    near = difflib.get_close_matches(wanted, list(_WORDS), n=1, cutoff=_SLIP)
+    if near:
+        raise _Unusable(f"provider: {wanted[:_MAX_TOLD]!r} is a slip; did you mean {near[0]}?")
+    return REST
+
+
 def survey_from(row: StudyRow, *, with_signals: bool = True) -> Survey:
     """What quick depth would have seen of a study's row; what it does not name is proved absent."""
     domain = _host(row.domain)
     txt = [row.spf] if row.spf else []
     autodiscover: dict[str, str] = {}
     keys: dict[str, str] = {}
-    for signal in row.signals if with_signals else []:
+    for signal in (row.signals or ()) if with_signals else ():
         if signal == _TOKEN_SEEN:
             txt.append(_TOKEN)
         elif found := _AUTODISCOVER.fullmatch(signal):
             autodiscover[found["rrtype"]] = _host(found["target"])
         elif key := _DKIM.fullmatch(signal):
             keys[_host(key[1]).removesuffix("." + domain)] = _host(key[2])
-    mx = [f"10 {_host(host)}" for host in row.mx if host.strip()]
+    mx = [f"10 {_host(host)}" for host in row.mx or () if host.strip()]
     answers = [
         _answer(domain, RRType.MX, mx),
         _answer(domain, RRType.TXT, txt),

@@ -220,7 +220,7 @@ def try_out(examples: Sequence[Example], hand: Identity, suite: str = MICROSOFT)
         fitted=fit(examples, hand),
         platt=scaling,
         scored=tuple(scaled if is_worth_it else raw),
-        by_hand=tuple(_scored(examples, [hand] * len(examples), suite)),
+        by_hand=score_with(examples, hand, suite),
         markets=tuple(each.market for each in examples),
         classes=class_rows(examples, [final[place] for place in places]),
     )
@@ -235,6 +235,13 @@ def _scored(examples: Sequence[Example], models: Sequence[Identity], suite: str)
         Scored(each.domain, probability(each, model, suite), each.label == suite, each.ties[0])
         for each, model in zip(examples, models, strict=True)
     ]
+
+
+def score_with(
+    examples: Sequence[Example], model: Identity, suite: str = MICROSOFT
+) -> tuple[Scored, ...]:
+    """What one model says of each example; worth something only on rows it was not fitted on."""
+    return tuple(_scored(examples, [model] * len(examples), suite))
 
 
 def class_rows(examples: Sequence[Example], models: Sequence[Identity]) -> tuple[ClassRow, ...]:
@@ -267,9 +274,8 @@ def refusals(
     if recorded is not None:
         before, classes = recorded.held_out.log_loss, recorded.classes
     else:
-        models = [live] * len(examples)
-        before = log_loss(_scored(examples, models, MICROSOFT))
-        classes = class_rows(examples, models)
+        before = log_loss(score_with(examples, live))
+        classes = class_rows(examples, [live] * len(examples))
     now = log_loss(trial.scored)
     if now > before + _SAME:
         found.append(f"hold-out log loss rises from {before:.4f} to {now:.4f}")

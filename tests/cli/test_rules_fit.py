@@ -106,3 +106,29 @@ async def test_only_the_rows_of_one_market_can_be_asked_for(hunter: Hunter, tmp_
         Exit.USAGE,
         "hunter: The corpus has no domain of market tr.\n",
     )
+
+
+async def test_the_model_in_force_can_be_scored_on_rows_it_has_not_seen(
+    hunter: Hunter, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps(corpus(surprises=0)))
+
+    ended = await hunter("rules", "fit", str(path), "--score")
+
+    assert ended.code == Exit.OK, ended.err
+    assert "on 240 domains, 120 labelled microsoft365" in ended.out
+    assert "precision 1.000, recall 1.000, false among the others 0.000" in ended.out
+    assert "fitted" not in ended.out
+
+
+async def test_scoring_on_the_rows_of_the_fit_is_refused(hunter: Hunter, tmp_path: Path) -> None:
+    path, own = tmp_path / "rows.json", tmp_path / "rules"
+    path.write_text(json.dumps(corpus()))
+    own.mkdir()
+    await hunter("rules", "fit", str(path), "--out", str(own / "calibration.yaml"))
+
+    ended = await hunter("rules", "fit", str(path), "--score", HUNTER_RULES_DIR=str(own))
+
+    assert ended.code == Exit.USAGE
+    assert "was fitted on these very rows" in ended.err

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hunter.core.corpus import REST, Labelled, StudyRow, label_of, survey_from
+from hunter.core.corpus import REST, Labelled, StudyRow, study_label, survey_from
 from hunter.core.facts import Identity, Rules
 from hunter.core.fit import examples_of, fit, folds
 from hunter.core.identity import MICROSOFT
@@ -51,13 +51,20 @@ class Corpus:
     def __init__(self, rows: list[StudyRow]) -> None:
         self._knowledge: Knowledge = load_knowledge()
         self._rules: Rules = self._knowledge.rules
-        self.rows = rows
+        self.rows = [row for row in rows if self._is_usable(row)]
         self._models = self._held_out()
+
+    def _is_usable(self, row: StudyRow) -> bool:
+        try:
+            study_label(row.provider, self._rules)
+        except ValueError:
+            return False
+        return True
 
     def _held_out(self) -> dict[str, Identity]:
         labelled = [
             Labelled(
-                row.domain, label_of(row.provider, self._rules), survey_from(row), by_rule=True
+                row.domain, study_label(row.provider, self._rules), survey_from(row), by_rule=True
             )
             for row in self.rows
         ]
@@ -93,8 +100,8 @@ class Corpus:
 
     def floors(self) -> list[Floor]:
         """Every demand of the conformance folder."""
-        ours = [row for row in self.rows if label_of(row.provider, self._rules) == MICROSOFT]
-        others = [row for row in self.rows if label_of(row.provider, self._rules) != MICROSOFT]
+        ours = [row for row in self.rows if study_label(row.provider, self._rules) == MICROSOFT]
+        others = [row for row in self.rows if study_label(row.provider, self._rules) != MICROSOFT]
         visible = [row for row in ours if self._has_microsoft_mx(row)]
         hidden = [row for row in ours if not self._has_microsoft_mx(row)]
 
@@ -110,4 +117,4 @@ class Corpus:
 
     def _has_microsoft_mx(self, row: StudyRow) -> bool:
         find: Callable[[str], str | None] = self._rules.mx.find
-        return any(find(host.rstrip(".").lower()) == MICROSOFT for host in row.mx)
+        return any(find(host.rstrip(".").lower()) == MICROSOFT for host in row.mx or ())

@@ -53,6 +53,25 @@ def test_autodiscover_by_srv_is_read_too() -> None:
     assert found.records == ("0 0 443 a.outlook.com",)
 
 
+@pytest.mark.parametrize(
+    ("word", "label"),
+    [
+        ("Microsoft", "microsoft365"),
+        ("dorfprovider", ""),
+        ("zoho_mail", "zoho_mail"),
+        (None, None),
+        ("unknown", None),
+    ],
+)
+def test_a_provider_only_a_study_knows_is_none_of_the_suites(
+    word: str | None, label: str | None
+) -> None:
+    row = {"domain": "dorf.ch", "provider": word, "mx": None, "spf": None, "signals": None}
+    (found,) = read_corpus(json.dumps([row]), RULES).rows
+    assert found.label == label
+    assert found.survey.answers["dorf.ch MX"].records == ()
+
+
 def test_what_a_study_does_not_name_is_absent_and_not_unknown() -> None:
     found = survey_from(StudyRow("gemeinde.at", "unknown", mx=["mx.a1.net"], signals=["x"]))
     assert all(answer.outcome.is_known for answer in found.answers.values())
@@ -109,7 +128,15 @@ def test_labels_are_words_of_studies_or_ids_of_providers(word: str, label: str |
         ({"domain": "no dots", "provider": "microsoft"}, "dot"),
         ({"domain": 7, "provider": "microsoft"}, "domain"),
         ({"domain": "contoso.com", "provider": "microsoft", "mx": "mx.a.at"}, "mx"),
-        ({"domain": "contoso.com", "provider": "micros0ft"}, "'micros0ft' is no provider"),
+        ({"domain": "contoso.com", "provider": "micros0ft"}, "did you mean microsoft?"),
+        (
+            {
+                "domain": "contoso.com",
+                "label": "infomoniak",
+                "survey": {"domain": "contoso.com", "depth": "quick", "answers": {}},
+            },
+            "'infomoniak' is no provider",
+        ),
         ({"domain": "contoso.com"}, "label"),
         ({"domain": "contoso.com", "label": "other"}, "no stored observation of contoso.com"),
         (
