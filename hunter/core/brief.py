@@ -10,10 +10,12 @@ import msgspec
 from hunter.core import identity
 from hunter.core.advice import Language
 from hunter.core.case import Case
+from hunter.core.identity import Pillar
 from hunter.core.judge import Reasoning
 from hunter.core.judgement import Axis, Evidence, Product, ScoreLine, Segment
 from hunter.core.posture import ENFORCED
-from hunter.core.score import Fact
+from hunter.core.score import Fact, capital
+from hunter.core.shown import FEATURES, would_change
 from hunter.core.voice import Voice, shown
 from hunter.core.wording import BriefRow, Prices, Section, Wording
 
@@ -155,9 +157,28 @@ class _Teller:
 
     def changes(self) -> tuple[str, ...]:
         """What would turn the judgement."""
-        known = self._wording.turkish.changes if self._language is Language.TR else {}
-        rows = self._why.case.rules.changes.holding(self._why.case.facts)
-        return tuple(self._say(known.get(row.id, row.sentence)) for row in rows)
+        case = self._why.case
+        if self._language is Language.EN:
+            return tuple(map(shown, would_change(case, self._why.names)))
+        known = self._wording.turkish.changes
+        rows = case.rules.changes.holding(case.facts)
+        told = [self._say(known.get(row.id, row.sentence)) for row in rows]
+        pillar = case.place.pillar
+        if pillar is not None and case.place.fact:
+            told.insert(0, self._without(pillar))
+        return tuple(told)
+
+    def _without(self, pillar: Pillar) -> str:
+        """How sure the place of the mailboxes would be without its strongest record."""
+        turkish = self._wording.turkish
+        word = identity.word(pillar.without, self._why.case.rules.identity)
+        text = turkish.frame["without"].format(
+            feature=turkish.phrases[FEATURES[pillar.feature]],
+            provider=self._voice.phrase(self._why.names["provider"]),
+            word=self._wording.labels[word][self._language],
+            chance=f"{pillar.without:.2f}".replace(".", ","),
+        )
+        return shown(capital(text))
 
 
 def _holds(row: BriefRow, facts: Mapping[str, Fact]) -> bool:

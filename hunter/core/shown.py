@@ -18,7 +18,8 @@ _PRESENT, _ABSENT, _UNKNOWN = State.PRESENT, State.ABSENT, State.UNKNOWN
 _MX, _TXT = RRType.MX, RRType.TXT
 _NXDOMAIN = Outcome.NXDOMAIN
 _MAX_FINDINGS = 100
-_FEATURES = {
+#: feature of the identity model → what would be missing without it
+FEATURES = {
     "autodiscover": "the autodiscover record",
     "spf": "the SPF entry",
     "dkim": "the DKIM record",
@@ -91,7 +92,7 @@ def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
     if pillar is not None and place.fact:
         chance = pillar.without
         found.append(
-            f"Without {_FEATURES[pillar.feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
+            f"Without {FEATURES[pillar.feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
         )
     found += [fill(row.sentence, facts, names, case.as_of) for row in rules.changes.holding(facts)]
     return tuple(found)

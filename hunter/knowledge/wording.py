@@ -10,6 +10,7 @@ from typing import Any, Final
 from hunter.core.advice import Language
 from hunter.core.facts import FACTS
 from hunter.core.judgement import Segment
+from hunter.core.shown import FEATURES
 from hunter.core.wording import (
     BRIEF_FACTS,
     BRIEF_WORDS,
@@ -27,7 +28,15 @@ from hunter.knowledge.source import Path
 
 _BRIEF: Final = "brief"
 _TURKISH: Final = "turkish"
-_FRAME: Final = frozenset({"stale", "call_first", "ended", "ends", "and"})
+#: words around sentences, and the words in braces of each
+_FRAME: Final[dict[str, frozenset[str]]] = {
+    "stale": frozenset({"reason"}),
+    "call_first": frozenset({"reason"}),
+    "without": frozenset({"feature", "provider", "word", "chance"}),
+    "ended": frozenset(),
+    "ends": frozenset(),
+    "and": frozenset(),
+}
 _SPOKEN_OF: Final = ("rules", "signals", "events", "providers", "products")
 #: names of operators and products that are English words
 _ENGLISH_NAME: Final = re.compile(r"(?:a|an|the|its|their) |.* or ")
@@ -138,9 +147,15 @@ def _texts(check: Checker, section: str) -> dict[str, str]:
 
 def _frame(check: Checker) -> dict[str, str]:
     found = _texts(check, "frame")
-    for name in sorted(_FRAME ^ found.keys()):
+    for name in sorted(_FRAME.keys() ^ found.keys()):
         problem = "is missing" if name in _FRAME else "no such words"
         check.add(_TURKISH, ("frame", name), problem, f"words are {', '.join(sorted(_FRAME))}")
+    for name in _FRAME.keys() & found.keys():
+        for word in sorted(_FRAME[name]):
+            if f"{{{word}}}" not in found[name]:
+                check.add(
+                    _TURKISH, ("frame", name), f"without {{{word}}}", f"say it with {{{word}}}"
+                )
     return found
 
 
@@ -154,7 +169,8 @@ def _phrases(check: Checker) -> dict[str, str]:
 
 
 def _spoken(check: Checker) -> Iterable[str]:
-    """Phrases of the data files that sentences repeat."""
+    """Phrases of the data files, and of judging itself, that sentences repeat."""
+    yield from FEATURES.values()
     for name, field in (("signals", "says"), ("events", "condition")):
         yield from filter(None, (row.get(field, "") for row in _raw(check, name)))
     for name in ("providers", "products"):

@@ -186,3 +186,15 @@ def test_brief_without_a_sentence_is_its_first_line(told: Any) -> None:
     ]
     silent = [*brief_lines(told({"MX": "timeout"}), KNOWLEDGE.wording)]
     assert silent[0] == "contoso.com: P6, not known yet"
+
+
+def test_what_would_change_begins_with_the_record_that_carries_most(told: Any) -> None:
+    zone = {"MX": FILTER_MX, "CNAME autodiscover": AUTODISCOVER}
+    english, turkish = (told(zone, language=each).would_change for each in Language)
+    assert english[0].startswith(
+        "Without the autodiscover record, Microsoft 365 would be unsure (0."
+    )
+    assert turkish[0].startswith(
+        "Autodiscover kaydı olmasaydı sonuç şöyle olurdu: Microsoft 365, kesin değil (0,"
+    )
+    assert len(english) == len(turkish) > 1

@@ -139,9 +139,11 @@ def test_nothing_is_sold_to_whom_nobody_sells(case: Case) -> None:
     if found.segment in {Segment.SKIP, Segment.UNKNOWN}:
         assert not (*found.why_now, *found.say, *found.ask, *found.offer)
     else:
-        assert found.say or found.ask, "a lead leaves the salesperson with nothing to say"
+        assert found.say, "a lead leaves the salesperson with nothing to say"
+        assert found.ask or found.segment is Segment.COLD
+        assert found.say[0].code != "say_unprotected", "“one more thing” comes second"
     for text in _texts(found):
-        assert "%" not in text
+        assert not re.search(r"\d ?%|% ?\d", text)
         assert not re.search(r"[$€₺£]|\bprice", text), "no price without a price list"
 
 

@@ -41,6 +41,7 @@ def problems(name: str, old: str, new: str) -> str:
         ("turkish", "  mail_mixed: 'E-posta", "  mail_mixt: 'E-posta", "rules.mail_mixed: is missing"),
         ("turkish", "{what_mail_faulty}", "{what_mail_fault}", "nothing fills {what_mail_fault}"),
         ("turkish", "changes:\n", "change:\n", "changes: is missing"),
+        ("turkish", "bu yüzden hiçbir şey değişmedi. {reason}", "bu yüzden hiçbir şey değişmedi.", "frame.stale: without {reason}"),
         ("turkish", "  ended: sona erdi\n", "", "frame.ended: is missing"),
         ("turkish", "  ended: sona", "  over: sona\n  ended: sona", "frame.over: no such words"),
         ("turkish", "  a parking service:", "  a parking place:", "phrases.a parking service: is missing"),
