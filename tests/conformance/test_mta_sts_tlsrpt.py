@@ -48,13 +48,23 @@ class Behaviour(NamedTuple):
 
 
 _HTTP = {
-    "404": Behaviour(status=404),
-    "redirect_301": Behaviour(status=301, location=f"https://{_HOST}{_PATH}?2"),
     "cert_name_mismatch": Behaviour(name="contoso.com"),
     "cert_expired": Behaviour(days=-1),
     "policy_over_64k": Behaviour(_POLICY.format(1) + "#" * MAX_POLICY_CHARS),
     "max_age_over_31557600": Behaviour(_POLICY.format(MAX_AGE_S + 1)),
 }
+
+
+def _behaviour(name: str) -> Behaviour:
+    """What a case's id asks of the server: a status, a redirection, or one of the table."""
+    kind, _, status = name.rpartition("_")
+    if status.isdigit() and kind in {"", "status", "http"}:
+        return Behaviour(status=int(status))
+    if status.isdigit() and kind == "redirect":
+        return Behaviour(status=int(status), location=f"https://{_HOST}{_PATH}?2")
+    return _HTTP[name]
+
+
 _STATES = {
     PolicyState.ABSENT: "missing_policy",
     PolicyState.UNUSABLE: "invalid",
@@ -80,7 +90,7 @@ def test_sts_mx_pattern(case: dict[str, Any]) -> None:
 
 @pytest.mark.tool("openssl")
 async def test_sts_over_http(case: dict[str, Any], tmp_path: Path) -> None:
-    told = _HTTP[case["id"]]
+    told = _behaviour(case["id"])
     authority = Authority(tmp_path)
 
     async def policy(_request: web.Request) -> web.Response:
