@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -13,7 +14,7 @@ from hunter.core.judge import judge
 from hunter.core.judgement import Judgement
 from hunter.knowledge.load import Knowledge, build_knowledge
 from hunter.knowledge.problems import BadKnowledge
-from hunter.store import rule_sets
+from hunter.store import changes, rejudge, rule_sets
 from hunter.store.changes import FACT_TABLE_EFFECT, RECLASSIFIED, Change
 from hunter.store.database import Connection
 from hunter.store.rejudge import TOLD, Stored
@@ -50,6 +51,19 @@ class Archive:
                 del self._found[next(iter(self._found))]
             self._found[key] = found
         return self._found[key]
+
+    async def tell(
+        self, conn: Connection, domains: Sequence[str], now: Knowledge, as_of: dt.date
+    ) -> None:
+        """Keep what the rules of now make of stored leads, before a scan's judgement replaces theirs.
+
+        What the scan has found is no part of it, and this is no part of what the scan has found.
+        """
+        told: list[Change] = []
+        for each in await rejudge.standing(conn, domains):
+            before = await self.before(conn, each.rules_version, now)
+            told += effects(each, _judge(each, now.rules, as_of), before, now.rules, as_of)
+        await changes.add(conn, told)
 
 
 def _compile(version: str, texts: dict[str, str], now: Knowledge) -> Before | None:

@@ -23,6 +23,7 @@ from hunter.knowledge.load import Knowledge
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
+from hunter.pipeline.effects import Archive
 from hunter.pipeline.holding import Holding
 from hunter.pipeline.looking import Looker
 from hunter.pipeline.pace import Pace
@@ -90,6 +91,7 @@ class Scanner:
         self._wants_registrations = wants_registrations
         self._metrics = metrics
         self._clock = StageClock(metrics)
+        self._archive = Archive()
         self._lease_s = lease_s
         self.waiting = Waiting()
         #: on while PostgreSQL has no room
@@ -274,6 +276,8 @@ class Scanner:
     ) -> None:
         """Write what was concluded; `missing` are the domains that are no leads yet."""
         at = claim.leased_at
+        if older := [v.result.domain for v in verdicts if v.is_by_other_rules]:
+            await self._archive.tell(conn, older, self.knowledge, at.astimezone(dt.UTC).date())
         await results.add(conn, claim.job_id, at, [v.result for v in verdicts])
         await judged.observe(conn, at, [v.observed for v in verdicts if v.observed and v.is_new])
         await judged.renew(conn, at, [v.observed for v in verdicts if v.observed and not v.is_new])

@@ -35,6 +35,8 @@ class Verdict(msgspec.Struct, frozen=True):
     #: what was seen, new or the same as before
     observed: Observed | None = None
     is_new: bool = False
+    #: True when the lead was last judged by other rules
+    is_by_other_rules: bool = False
 
 
 def verdict_on(
@@ -96,7 +98,13 @@ def _current(
         observation_id=observed.id,
     )
     lead = JudgedLead(judgement, encoded, history, observed.id, judged_on, is_decaying)
-    return Verdict(result, lead, observed, is_new=earlier is None)
+    return Verdict(
+        result,
+        lead,
+        observed,
+        is_new=earlier is None,
+        is_by_other_rules=standing.rules_version not in {None, judgement.rules_version},
+    )
 
 
 def _result(

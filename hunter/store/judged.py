@@ -34,6 +34,8 @@ class Standing(msgspec.Struct, frozen=True):
     observed_at: str
     #: what a registry said of the domain; None when none has
     registration: Registration | None = None
+    #: by which rules the lead was judged, None when it never was
+    rules_version: str | None = None
 
 
 class JudgedLead(msgspec.Struct, frozen=True):
@@ -78,7 +80,7 @@ async def insert_missing(
 
 _LOCK: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
-        l.observation_id, o.evidence, o.observed_to, {registrations.COLUMNS}
+        l.observation_id, l.rules_version, o.evidence, o.observed_to, {registrations.COLUMNS}
     FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
         LEFT JOIN registration r ON r.domain = l.domain
     WHERE l.domain = ANY($1::text[])
@@ -132,6 +134,7 @@ def standing_from_row(row: Any) -> Standing:  # a Record reads by name
         previous=_survey_of(row["evidence"]) if row["evidence"] else None,
         observed_at=row["observed_to"].isoformat() if row["observed_to"] else "",
         registration=told,
+        rules_version=row["rules_version"],
     )
 
 

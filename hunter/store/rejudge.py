@@ -201,6 +201,10 @@ _PEEK: Final[LiteralString] = f"""
     WHERE l.domain > $1 AND l.domain <= $2 AND l.rules_version IS DISTINCT FROM $3
     ORDER BY l.domain LIMIT $4
 """
+_OLDER: Final[LiteralString] = f"""
+    {_SELECT}
+    WHERE l.domain = ANY($1::text[])
+"""
 _TAKE_SLICE: Final[LiteralString] = """
     SELECT s.number, s.position, s.upto FROM rejudge_slice s JOIN rejudge_run r ON r.id = s.run_id
     WHERE s.run_id = $1 AND r.state = 'running'
@@ -233,6 +237,11 @@ async def peek(
 ) -> list[Stored]:
     """Leads of a stretch that other rules have judged, not locked."""
     return [_stored(row) for row in await conn.fetch(_PEEK, position, upto, version, limit)]
+
+
+async def standing(conn: Connection, domains: Sequence[str]) -> list[Stored]:
+    """Leads as they stand, those that have an observation."""
+    return [_stored(row) for row in await conn.fetch(_OLDER, domains)]
 
 
 async def take(conn: Connection, run: Run, limit: int) -> Batch | None:
