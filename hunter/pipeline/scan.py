@@ -15,10 +15,8 @@ import structlog
 from hunter.core.answers import Depth, Survey
 from hunter.core.errors import Unavailable
 from hunter.core.facts import Rules
-from hunter.core.idn import to_unicode
 from hunter.core.judgement import ScanStatus
 from hunter.core.points import Point
-from hunter.core.suffixes import registrable_domain
 from hunter.knowledge.load import Knowledge
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
@@ -28,7 +26,16 @@ from hunter.pipeline.holding import Holding
 from hunter.pipeline.looking import Looker
 from hunter.pipeline.pace import Pace
 from hunter.pipeline.pause import Pause
-from hunter.pipeline.verdicts import Seen, Verdict, failed, reason_of, verdict_on
+from hunter.pipeline.verdicts import (
+    Seen,
+    Verdict,
+    counts_of,
+    failed,
+    names_of,
+    reason_of,
+    registrable_of,
+    verdict_on,
+)
 from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
@@ -36,7 +43,6 @@ from hunter.resolver.questions import Lane
 from hunter.store import chunks, completion, judged, registrations, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
-from hunter.store.ingests import search_text
 from hunter.store.judged import NOTHING, Standing
 
 log = structlog.get_logger()
@@ -232,7 +238,7 @@ class Scanner:
 
         async def one_by_one(conn: Connection) -> list[Verdict]:
             await self._fence(conn, claim)
-            await judged.insert_missing(conn, domains, *_names_of(domains))
+            await judged.insert_missing(conn, domains, *names_of(domains))
             standings = await judged.lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
             written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
@@ -283,13 +289,13 @@ class Scanner:
         await judged.renew(conn, at, [v.observed for v in verdicts if v.observed and not v.is_new])
         found = {v.result.domain: v.lead for v in verdicts if v.lead}
         new = [found.pop(domain) for domain in missing if domain in found]
-        await judged.insert(conn, at, new, *_names_of([each.judgement.domain for each in new]))
+        await judged.insert(conn, at, new, *names_of([each.judgement.domain for each in new]))
         await judged.write(conn, at, list(found.values()))
         if self._wants_registrations and claim.depth is Depth.FULL:
-            await registrations.want(conn, _registrable(verdicts))
+            await registrations.want(conn, registrable_of(verdicts))
         failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
         if failed:
-            await judged.insert_missing(conn, failed, *_names_of(failed))
+            await judged.insert_missing(conn, failed, *names_of(failed))
             await judged.mark_failed(conn, failed)
 
     async def _write_alone(self, conn: Connection, claim: Claim, verdict: Verdict) -> Verdict:
@@ -303,15 +309,7 @@ class Scanner:
         return verdict
 
     async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
-        outcomes = [verdict.result.outcome for verdict in verdicts]
-        await chunks.finish(
-            conn,
-            claim.chunk_id,
-            claim.epoch,
-            ok=outcomes.count(ScanStatus.OK),
-            failed=outcomes.count(ScanStatus.FAILED),
-            unknown=outcomes.count(ScanStatus.UNKNOWN),
-        )
+        await chunks.finish(conn, claim.chunk_id, claim.epoch, **counts_of(verdicts))
         if claim.lane == "interactive":
             # somebody waits for the job: not a round of the dispatcher later
             await completion.finish(conn, claim.job_id)
@@ -362,18 +360,6 @@ class Scanner:
             await self._db.transact(postpone, deadline_s=CLAIM_DEADLINE_S)
         except Unavailable:
             log.warning("chunk left to its lease", chunk=claim.chunk_id)
-
-
-def _registrable(verdicts: Sequence[Verdict]) -> list[str]:
-    """The leads among these that a registry knows: names below one are not registered by themselves."""
-    domains = [verdict.result.domain for verdict in verdicts if verdict.lead]
-    return [domain for domain in domains if registrable_domain(domain) == domain]
-
-
-def _names_of(domains: Sequence[str]) -> tuple[list[str], list[str]]:
-    """For new leads: the names as people read them, and what search looks at."""
-    shown = [to_unicode(domain) for domain in domains]
-    return shown, [search_text(*names) for names in zip(domains, shown, strict=True)]
 
 
 async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event) -> None:

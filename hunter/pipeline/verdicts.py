@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from time import thread_time
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -13,11 +14,14 @@ from hunter.core.answers import Survey
 from hunter.core.decay import decays
 from hunter.core.facts import Rules
 from hunter.core.history import next_history
+from hunter.core.idn import to_unicode
 from hunter.core.judge import judge
 from hunter.core.judgement import History, Judgement, ScanStatus
 from hunter.core.merge import merge
+from hunter.core.suffixes import registrable_domain
 from hunter.ops.stages import StageClock
 from hunter.store.identifiers import uuid7
+from hunter.store.ingests import search_text
 from hunter.store.judged import JudgedLead, Observed, Standing
 from hunter.store.results import NewResult
 
@@ -151,3 +155,22 @@ def reason_of(step: str, error: Exception) -> str:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def registrable_of(verdicts: Sequence[Verdict]) -> list[str]:
+    """The leads among these that a registry knows: names below one are not registered by themselves."""
+    domains = [verdict.result.domain for verdict in verdicts if verdict.lead]
+    return [domain for domain in domains if registrable_domain(domain) == domain]
+
+
+def names_of(domains: Sequence[str]) -> tuple[list[str], list[str]]:
+    """For new leads: the names as people read them, and what search looks at."""
+    shown = [to_unicode(domain) for domain in domains]
+    return shown, [search_text(*names) for names in zip(domains, shown, strict=True)]
+
+
+def counts_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How many ended ok, failed and unknown."""
+    outcomes = [verdict.result.outcome for verdict in verdicts]
+    ends = (ScanStatus.OK, ScanStatus.FAILED, ScanStatus.UNKNOWN)
+    return {status.value: outcomes.count(status) for status in ends}

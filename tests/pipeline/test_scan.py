@@ -356,6 +356,7 @@ async def test_a_domain_that_cannot_be_surveyed_fails_alone(
 
         usable = True
         heard = 0
+        trusts_ad = False
 
         async def ask(self, questions: Any, **settings: Any) -> Any:
             if any(name == "b.example" for name, _ in questions):
