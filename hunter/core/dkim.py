@@ -96,7 +96,8 @@ class Selector(msgspec.Struct, frozen=True):
 
 def parse_dkim_key(text: str) -> DkimKey:
     """Parse one record; `text` is the joined TXT string. Total."""
-    tags, broken = parse_tags(text, blanks=_BLANKS)
+    # RFC 6376 section 3.2: names of tags are read in the case they are written in
+    tags, broken = parse_tags(text, blanks=_BLANKS, keep_case=True)
     values, again = first_of_each(tags)
     version = values.get("v")
     fault = panel_fault(text) if "p=" in text else None

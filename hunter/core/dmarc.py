@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hunter.core.judgement import Finding
+from hunter.core.judgement import Finding, quotable
 from hunter.core.tags import first_of_each, panel_fault, parse_tags
 
 _VERSION = re.compile(r"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
@@ -148,6 +148,11 @@ def without_mailboxes(text: str) -> str:
     return _RUN.sub(_without_mailbox, text)
 
 
+def quoted(part: str) -> str:
+    """Part of a record as a finding may quote it: a cut or an escape brings no mailbox to light."""
+    return without_mailboxes(quotable(without_mailboxes(part)))
+
+
 def _without_mailbox(run: re.Match[str]) -> str:
     scheme = _SCHEME.search(run[0])
     if scheme is None:
@@ -215,7 +220,7 @@ class _Reading:
             text=self._text,
             verdict=Verdict.POLICY if usable else Verdict.NO_POLICY,
             **(policies if usable else {}),
-            testing=self._values.get("t", "").lower() == "y",
+            testing=self._one_of("t", "yn", "n") == "y",
             psd=self._one_of("psd", "ynu", "u"),
             adkim=self._one_of("adkim", "rs", "r"),
             aspf=self._one_of("aspf", "rs", "r"),
@@ -230,22 +235,26 @@ class _Reading:
         if _SECOND.search(self._text, 1):
             self._found.append(Finding.of("dmarc_glued_records"))
         for name in self._again:
-            self._found.append(Finding.of("dmarc_duplicate_tag", tag=without_mailboxes(name)))
+            self._found.append(Finding.of("dmarc_duplicate_tag", tag=quoted(name)))
         for part in self._broken:
-            self._found.append(Finding.of("dmarc_not_a_tag", tag=without_mailboxes(part)))
+            self._found.append(Finding.of("dmarc_not_a_tag", tag=quoted(part)))
         for tag in self._tags:
             if tag.name == "pct":
                 self._found.append(Finding.of("dmarc_removed_tag_pct"))
             elif tag.name in _REMOVED:
                 self._found.append(Finding.of("dmarc_removed_tag", tag=tag.name))
             elif tag.name not in _KNOWN:
-                self._found.append(
-                    Finding.of("dmarc_unknown_tag", tag=without_mailboxes(tag.written))
-                )
+                self._found.append(Finding.of("dmarc_unknown_tag", tag=quoted(tag.written)))
             elif tag.written != tag.name:
                 self._found.append(Finding.of("dmarc_upper_case_tag", tag=tag.written))
         if "p" not in self._values:
             self._found.append(Finding.of("dmarc_missing_p"))
+        fo = self._values.get("fo", "0")
+        if not _RFC7489_VALUES["fo"].fullmatch(fo):
+            shown = quoted(fo)
+            self._found.append(
+                Finding.of("dmarc_invalid_value", tag="fo", value=shown, default="0")
+            )
 
     def _policy(self, name: str) -> Policy | None:
         value = self._values.get(name)
@@ -254,7 +263,7 @@ class _Reading:
         try:
             return Policy(value.lower())
         except ValueError:
-            self._found.append(Finding.of(_INVALID_POLICY[name], value=without_mailboxes(value)))
+            self._found.append(Finding.of(_INVALID_POLICY[name], value=quoted(value)))
             return None
 
     def _one_of(self, name: str, allowed: str, default: str) -> str:
@@ -262,9 +271,7 @@ class _Reading:
         if len(value) == 1 and value in allowed:
             return value
         self._found.append(
-            Finding.of(
-                "dmarc_invalid_value", tag=name, value=without_mailboxes(value), default=default
-            )
+            Finding.of("dmarc_invalid_value", tag=name, value=quoted(value), default=default)
         )
         return default
 

@@ -114,15 +114,15 @@ class Finding(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @classmethod
     def of(cls, code: str, **params: object) -> Finding:
         """A finding whose values, which strangers wrote, are cut and hold nothing unprintable."""
-        return cls(code, tuple((name, _shown(str(value))) for name, value in params.items()))
+        return cls(code, tuple((name, quotable(str(value))) for name, value in params.items()))
 
     def get(self, name: str) -> str:
         """The value of a parameter, "" without it."""
         return next((value for each, value in self.params if each == name), "")
 
 
-def _shown(value: str) -> str:
-    """Text of a record as a sentence can quote it; what does not print stands as an escape."""
+def quotable(value: str) -> str:
+    """Text of a record as a sentence can quote it: short, and what does not print as an escape."""
     if len(value) > MAX_QUOTED:
         value = value[: MAX_QUOTED - 1] + "…"
     if value.isprintable():

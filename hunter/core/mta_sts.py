@@ -14,10 +14,13 @@ from hunter.core.judgement import Finding
 _RECORD = re.compile(r"v=STSv1(?:[ \t]*;[ \t]*(.*))?", re.DOTALL)
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=([\x21-\x3a\x3c\x3e-\x7e]+)")
 _ID = re.compile(r"[A-Za-z0-9]{1,32}")
-_POLICY_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*)", re.DOTALL)
-_MX = re.compile(
-    r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)
+_POLICY_LINE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):[ \t]*(.*)", re.DOTALL)
+#: keys whose values are checked by themselves
+_KEYS: Final = frozenset({"version", "mode", "max_age", "mx"})
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_MX = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
+#: what an unknown key may hold: anything that prints, blanks inside
+_VALUE = re.compile(r"[^\x00-\x20\x7f-\x9f](?:[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\x9f])?")
 _AGE = re.compile(r"[0-9]{1,10}", re.ASCII)
 #: section 3.2
 MAX_AGE_S: Final = 31557600
@@ -89,10 +92,11 @@ def parse_sts_policy(text: str) -> StsPolicy:
     values: dict[str, str] = {}
     patterns: list[str] = []
     faults: list[Finding] = []
-    for line in text.splitlines():
-        match = _POLICY_LINE.fullmatch(line.rstrip(" \t"))
-        if match is None:
-            if line.strip():
+    for whole in text.split("\n"):
+        line = whole.removesuffix("\r").rstrip(" \t")
+        match = _POLICY_LINE.fullmatch(line)
+        if match is None or (match[1] not in _KEYS and not _VALUE.fullmatch(match[2])):
+            if line:
                 faults.append(Finding.of("mta_sts_policy_bad_line", line=line))
         elif match[1] == "mx":
             patterns.append(match[2].lower())

@@ -10,15 +10,18 @@ _WSP = " \t"
 
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
-    """One pair. `name` is lower case, `value` as written without surrounding blanks."""
+    """One pair; `value` as written without surrounding blanks."""
 
+    #: lower case, unless case was to be kept
     name: str
     value: str
     #: the name as written, to warn about capitals
     written: str
 
 
-def parse_tags(text: str, *, blanks: str = _WSP) -> tuple[tuple[Tag, ...], tuple[str, ...]]:
+def parse_tags(
+    text: str, *, blanks: str = _WSP, keep_case: bool = False
+) -> tuple[tuple[Tag, ...], tuple[str, ...]]:
     """Split a tag list into its pairs and the parts that are none; empty parts are dropped."""
     tags: list[Tag] = []
     broken: list[str] = []
@@ -27,7 +30,8 @@ def parse_tags(text: str, *, blanks: str = _WSP) -> tuple[tuple[Tag, ...], tuple
         name, equals, value = stripped.partition("=")
         written = name.rstrip(blanks)
         if equals and written:
-            tags.append(Tag(written.lower(), value.strip(blanks), written))
+            known = written if keep_case else written.lower()
+            tags.append(Tag(known, value.strip(blanks), written))
         elif stripped:
             broken.append(stripped)
     return tuple(tags), tuple(broken)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hunter.core.dmarc import without_mailboxes
+from hunter.core.dmarc import quoted
 from hunter.core.judgement import Finding
 
 _VERSION = re.compile(r"v=TLSRPTv1[ \t]*;[ \t]*")
@@ -15,8 +15,12 @@ _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})=(.*)", re.DOTALL)
 _VALUE = re.compile(r"[\x21-\x3a\x3c\x3e-\x7e]+")
 #: RFC 3986 section 3.2; before an @ may stand somebody's name
 _AUTHORITY = re.compile(r"https://(?:[^/?#]*@)?(\[[^]/?#]*\]|[^/?#:]*)", re.IGNORECASE | re.ASCII)
+#: what may stand in a URI (RFC 3986 section 2); "!" too has to be percent-encoded here
+_CHARS = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@$&'()*+=-]|%[0-9A-Fa-f]{2})+")
 #: a mailbox, then perhaps a query with more of them (RFC 6068 section 2)
-_URI = re.compile(r"((?ai:mailto):[^@?\s]+@[^@?\s]+(?:\?\S*)?|(?ai:https)://[^\s/]+(?:/\S*)?)")
+_URI = re.compile(
+    r"((?ai:mailto):[^@?\s]+@[^@?\s]+(?:\?\S*)?|(?ai:https)://[^\s/?#]+(?:[/?#]\S*)?)"
+)
 
 
 class TlsRpt(msgspec.Struct, frozen=True):
@@ -55,10 +59,10 @@ def parse_tlsrpt(text: str) -> TlsRpt:
     for part in parts:
         field = _FIELD.fullmatch(part)
         if field is None or (field[1] != "rua" and not _VALUE.fullmatch(field[2])):
-            return _bad(Finding.of("tlsrpt_invalid_field", field=without_mailboxes(part)))
+            return _bad(Finding.of("tlsrpt_invalid_field", field=quoted(part)))
         if field[1] == "rua":
             uris = [uri.strip(" \t") for uri in field[2].split(",")]
-            if not all(_URI.fullmatch(uri) for uri in uris):
+            if not all(_CHARS.fullmatch(uri) and _URI.fullmatch(uri) for uri in uris):
                 return _bad(Finding.of("tlsrpt_invalid_rua"))
             targets += [_host(uri) for uri in uris]
     if not targets:

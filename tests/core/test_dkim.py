@@ -207,3 +207,18 @@ def test_any_text_and_any_key_can_be_parsed(text: str, raw: bytes) -> None:
 
     assert SelectorState(key.state.value)
     assert other.state in (KeyState.REVOKED, KeyState.INVALID, KeyState.VALID)
+
+
+@pytest.mark.parametrize(
+    ("record", "state"),
+    [
+        # RFC 6376 section 3.2: case of tag names matters, an unknown tag is ignored
+        ("v=DKIM1; P=AAAA", KeyState.INVALID),
+        ("V=DKIM1; p=", KeyState.REVOKED),
+        ("p=; P=AAAA", KeyState.REVOKED),
+    ],
+)
+def test_names_of_tags_are_read_in_the_case_they_are_written_in(
+    record: str, state: KeyState
+) -> None:
+    assert parse_dkim_key(record).state is state

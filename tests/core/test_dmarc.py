@@ -83,6 +83,10 @@ def test_a_broken_policy_is_healed_when_reports_are_wanted() -> None:
         ("v=DMARC1; p=none; p=reject", "dmarc_duplicate_tag"),
         ("v=DMARC1; p=none; reject", "dmarc_not_a_tag"),
         ("v=DMARC1; p=none; pct=50", "dmarc_removed_tag_pct"),
+        ("v=DMARC1; p=none; fo=x", "dmarc_invalid_value"),
+        ("v=DMARC1; p=none; fo=", "dmarc_invalid_value"),
+        ("v=DMARC1; p=none; t=maybe", "dmarc_invalid_value"),
+        ("v=DMARC1; p=none; psd=x", "dmarc_invalid_value"),
         ("v=DMARC1; p=none; rf=afrf", "dmarc_removed_tag"),
         ("v=DMARC1; p=none; ri=3600", "dmarc_removed_tag"),
         ("v=DMARC1; p=none; zz=1", "dmarc_unknown_tag"),
@@ -162,7 +166,13 @@ def test_what_is_stored_of_a_record_says_the_same(text: str) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    ["rua mailto:ali@contoso.com", "sp=mailto:ali@contoso.com", "mailto:ali@contoso.com=1"],
+    [
+        "rua mailto:ali@contoso.com",
+        "sp=mailto:ali@contoso.com",
+        "mailto:ali@contoso.com=1",
+        "=mailto:x\nali@contoso.com",
+        f"={'x' * 230}mailto:ali{'i' * 40}@contoso.com",
+    ],
 )
 def test_no_finding_repeats_whose_mailbox_it_is(tag: str) -> None:
     findings = parse_dmarc(f"v=DMARC1; p=none; {tag}").findings

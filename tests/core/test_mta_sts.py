@@ -80,6 +80,15 @@ def test_a_policy_is_read_with_its_hosts() -> None:
         ("mx.contoso.com", "", "bad_mx"),
         ("mx.contoso.com", "mx.contoso.com, mx2.contoso.com", "bad_mx"),
         ("max_age", "max age", "bad_line"),
+        ("max_age:", "max_age :", "bad_line"),
+        ("mode:", "ext:\nmode:", "bad_line"),
+        ("mode:", "ext: a\x07\nmode:", "bad_line"),
+        ("mode:", ": x\nmode:", "bad_line"),
+        ("enforce", "enforce\rmode: none", "bad_mode"),
+        ("mx.contoso.com", "mx.contoso.com.", "bad_mx"),
+        ("mx.contoso.com", "mx_1.contoso.com", "bad_mx"),
+        ("mx.contoso.com", "*", "bad_mx"),
+        ("mx.contoso.com", "mx.şirket.com", "bad_mx"),
         ("max_age", "# " + "x" * MAX_POLICY_CHARS, "too_large"),
     ],
 )
@@ -88,6 +97,23 @@ def test_a_broken_policy_says_so(old: str, new: str, code: str) -> None:
 
     assert not policy.valid
     assert policy.findings[0].code == f"mta_sts_policy_{code}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "ext: a value: of any kind, ş\n",
+        "\n",
+        "mode: none\n",  # the first of each counts
+        "mx: localhost\n",
+        "mx: *.test\n",
+    ],
+)
+def test_what_a_policy_may_hold_besides(lines: str) -> None:
+    policy = parse_sts_policy(POLICY + lines)
+
+    assert policy.valid, policy.findings
+    assert policy.mode == "enforce"
 
 
 @pytest.mark.parametrize(

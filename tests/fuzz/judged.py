@@ -44,6 +44,8 @@ def check_judgement(data: bytes) -> None:
             said.segment,
             said.provider,
         ), "the order of records says nothing"
+        assert other.signals.keys() == said.signals.keys()
+        assert {each.code for each in other.findings} == {each.code for each in said.findings}
 
 
 def _check(said: Judgement, size: int) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from hunter.core.answers import RRType
+from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
 from hunter.core.bimi import is_bimi, parse_bimi, select_bimi
 from hunter.core.caa import CaaRecord, find_caa, parse_caa
 from hunter.core.dkim import KeyState, parse_dkim_key, read_selector, rsa_bits, select_dkim_key
 from hunter.core.dmarc import Dmarc, Verdict, is_dmarc, parse_dmarc, without_mailboxes
+from hunter.core.dnssec import DnssecState, parse_ds, read_dnssec
 from hunter.core.judgement import State
 from hunter.core.mta_sts import (
     MAX_AGE_S,
@@ -21,6 +22,7 @@ from hunter.core.mta_sts import (
 from hunter.core.mx import MAX_HOSTS, MxState, parse_mx
 from hunter.core.spf import SpfState, is_spf, parse_spf, select_spf
 from hunter.core.tags import Tag, first_of_each, parse_tags
+from hunter.core.tlsa import parse_tlsa, parse_tlsa_set
 from hunter.core.tlsrpt import is_tlsrpt, parse_tlsrpt, select_tlsrpt
 from tests.fuzz.inputs import Zone, record_of, records_of
 from tests.fuzz.rules import errors_of, hold, hold_findings
@@ -173,6 +175,34 @@ def check_mta_sts_policy(data: bytes) -> None:
     hosts = (_HOST, *policy.mx)
     assert set(uncovered_hosts(policy, hosts)) <= set(hosts)
     assert not set(uncovered_hosts(policy, hosts)) & {mx for mx in policy.mx if "*" not in mx}
+
+
+def check_tlsa(data: bytes) -> None:
+    """TLSA records of one host: one that can be used is enough."""
+    texts = records_of(data)
+    found = parse_tlsa_set(_HOST, texts)
+    hold(found, len(data))
+    hold_findings(found.findings, len(data), "dane_")
+    assert found == parse_tlsa_set(_HOST, texts[::-1]), "the order of records says nothing"
+    codes = {finding.code for finding in found.findings}
+    assert found.is_usable != ("dane_no_usable_tlsa" in codes)
+    for record in found.records:
+        assert record.fault is not None or (record.usage in {2, 3} and record.data)
+        written = f"{record.usage} {record.selector} {record.matching} {record.data}"
+        assert parse_tlsa(written) == record, "what was read can be written and read again"
+
+
+def check_ds(data: bytes) -> None:
+    """DS records of one domain, and what they say about its signatures."""
+    texts = records_of(data)
+    answer = Answer("contoso.com", RRType.DS, Outcome.FOUND, texts)
+    found = read_dnssec(survey_of("contoso.com", Depth.FULL, [answer]))
+    hold(found, len(data))
+    hold_findings(found.findings, len(data), "dnssec_")
+    assert found.state in {DnssecState.SIGNED, DnssecState.INSECURE}, "the AD bit was not trusted"
+    for record in found.records:
+        written = f"{record.key_tag} {record.algorithm} {record.digest_type} {record.digest}"
+        assert parse_ds(written) == record, "what was read can be written and read again"
 
 
 def check_tlsrpt(data: bytes) -> None:

@@ -65,6 +65,10 @@ _SURVEY_WORDS = (
     " NS ",
     " A ",
     " CAA ",
+    " DS ",
+    " TLSA ",
+    "_25._tcp.",
+    "default._bimi.",
     "MS=ms",
     "10 ",
     "0 .",
@@ -153,6 +157,14 @@ _SURVEYS = (
         "_mta-sts.contoso.com TXT v=STSv1; id=1",
     ),
     _zone(
+        "contoso.com MX 10 mx.contoso.net",
+        f"contoso.com DS 12345 13 2 {'AB' * 32}",
+        f"_25._tcp.mx.contoso.net TLSA 3 1 1 {'AB' * 32}",
+        "contoso.com CAA 0 issue pki.goog",
+        "_smtp._tls.contoso.com TXT v=TLSRPTv1; rua=mailto:a@b.net",
+        "default._bimi.contoso.com TXT v=BIMI1; l=https://a.net/b.svg",
+    ),
+    _zone(
         "contoso.com MX 10 mail.contoso.com",
         "mail.contoso.com A 192.0.2.2",
         "contoso.com NS !nxdomain",
@@ -161,6 +173,9 @@ _SURVEYS = (
 _POLICY = (
     "version: STSv1\nmode: enforce\nmx: mx.contoso.com\r\nmx: *.contoso.net\nmax_age: 604800\n"
 )
+
+_TLSA = _zone(f"3 1 1 {'AB' * 32}", f"1 1 2 {'CD' * 64}", "3 0 0 3082")
+_DS = _zone(f"12345 13 2 {'AB' * 32}", f"1 7 1 {'CD' * 20}")
 
 _RDAP = (
     '{"objectClassName":"domain","ldhName":"contoso.com","status":["active"],'
@@ -223,6 +238,18 @@ TARGETS: dict[str, Target] = {
         ),
         ("core/test_mta_sts.py",),
         (_POLICY,),
+    ),
+    "tlsa": Target(
+        records.check_tlsa,
+        ("3 1 1 ", "2 0 1 ", "1 1 1 ", "3 0 0 ", "AB" * 32, "\0"),
+        ("core/test_tlsa.py",),
+        (_TLSA,),
+    ),
+    "ds": Target(
+        records.check_ds,
+        ("12345 13 2 ", "1 8 1 ", "1 5 2 ", "AB" * 32, "AB" * 20, "\0"),
+        ("core/test_dnssec.py",),
+        (_DS,),
     ),
     "tlsrpt": Target(
         records.check_tlsrpt, ("v=TLSRPTv1;", "rua=", *_TAGS, *_MAIL), ("core/test_tlsrpt.py",)
