@@ -15,6 +15,7 @@ from hunter.core.history import next_history
 from hunter.core.judge import Reasoning, judge, reason
 from hunter.core.judgement import NO_HISTORY, History, Judgement, Segment
 from hunter.core.merge import merge
+from hunter.core.registration import Registration, RegistrationState
 from hunter.knowledge.load import load_knowledge
 from tests.golden.zone_text import survey_zone
 
@@ -55,6 +56,14 @@ class Earlier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str
 
 
+class Registered(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the registry said."""
+
+    expires: dt.date
+    observed: dt.date
+    registrar: str = "Natro"
+
+
 class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Records in, judgement out, and why."""
 
@@ -66,6 +75,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depth: Depth = Depth.FULL
     as_of: dt.date = AS_OF
     before: list[Earlier] = []
+    registration: Registered | None = None
     #: why Hunter does not answer so yet
     xfail: str = ""
 
@@ -93,6 +103,7 @@ class Situation(msgspec.Struct, frozen=True):
     survey: Survey
     history: History
     as_of: dt.date
+    registration: Registration | None = None
 
 
 @cache
@@ -105,20 +116,41 @@ def situation(case_name: str) -> Situation:
         judgement = judge(merged, history, load_knowledge().rules, earlier.scanned)
         history = next_history(history, judgement, earlier.scanned)
         observed_at = f"{earlier.scanned.isoformat()}T08:00:00+00:00"
-    return Situation(merge(merged, _survey(case, case.zone), observed_at), history, case.as_of)
+    survey = merge(merged, _survey(case, case.zone), observed_at)
+    return Situation(survey, history, case.as_of, _registration(case))
 
 
 def _survey(case: Case, zone: str) -> Survey:
     return survey_zone(case.domain, zone, case.depth, load_knowledge())
 
 
+def _registration(case: Case) -> Registration | None:
+    found = case.registration
+    if found is None:
+        return None
+    return Registration(
+        domain=case.domain,
+        state=RegistrationState.REGISTERED,
+        registrar=found.registrar,
+        expires=found.expires,
+        source="rdap",
+        observed_at=f"{found.observed.isoformat()}T08:00:00+00:00",
+    )
+
+
+def reason_about(given: Situation) -> Reasoning:
+    """How Hunter comes to what it says of a situation."""
+    rules = load_knowledge().rules
+    return reason(given.survey, given.history, rules, given.as_of, given.registration)
+
+
 def reasoned(case: Case) -> Reasoning:
     """How Hunter comes to what it says."""
-    given = situation(case.name)
-    return reason(given.survey, given.history, load_knowledge().rules, given.as_of)
+    return reason_about(situation(case.name))
 
 
 def judged(case: Case) -> Judgement:
     """What Hunter says."""
     given = situation(case.name)
-    return judge(given.survey, given.history, load_knowledge().rules, given.as_of)
+    rules = load_knowledge().rules
+    return judge(given.survey, given.history, rules, given.as_of, given.registration)
