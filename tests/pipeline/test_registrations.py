@@ -32,7 +32,7 @@ from hunter.pipeline.registrations import (
 from hunter.pipeline.scan import Scanner
 from hunter.queue.hints import Hints
 from hunter.resolver.opening import open_engine
-from hunter.store import judged, registrations
+from hunter.store import judged, leads, registrations
 from hunter.store.database import Database
 from hunter.store.identifiers import uuid7
 from hunter.store.registrations import Due
@@ -250,3 +250,46 @@ def test_after_a_failure_the_next_try_is_later_each_time_and_never_too_early(
 
 def test_a_name_of_no_registry_is_left_alone_for_a_month() -> None:
     assert again_after(Told(unknown("a.de", "none"), is_served=False), 0) == 30 * DAY_S
+
+
+async def test_a_registration_that_ends_soon_makes_a_lead_urgent_at_the_next_scan(
+    db: Database, hints: Hints, config: Config
+) -> None:
+    now = dt.datetime.now(dt.UTC)
+    await _want(db, "contoso.example")
+    async with db.acquire() as conn:
+        told = Registration(
+            "contoso.example",
+            RegistrationState.REGISTERED,
+            registrar="Natro",
+            expires=now.date() + dt.timedelta(days=5),
+            source="rdap",
+            server="rdap.test",
+            observed_at=now.isoformat(),
+        )
+        await registrations.settle(conn, told, fresh_s=DAY_S)
+    async with NameServer("contoso.example. MX 10 mx.contoso.example.\n") as server:
+        settings = dataclasses.replace(config, dns_servers=(server.address,))
+        async with open_engine(settings) as engine:
+            scanner = Scanner(
+                db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20
+            )
+            await accept_scan(
+                db,
+                hints,
+                [Line(1, "contoso.example")],
+                lane="bulk",
+                depth=Depth.QUICK,
+                allow_test_names=True,
+            )
+            assert await scanner.take_next("bulk")
+            await asyncio.gather(*(held.work for held in scanner.holding.held.values()))
+    async with db.acquire() as conn:
+        lead = await leads.get(conn, "contoso.example")
+
+    assert lead.judgement is not None
+    (line,) = [line for line in lead.judgement.lines if line.code == "expires_soon"]
+    assert line.points > 0
+    assert [(each.question, each.record) for each in line.evidence] == [
+        ("contoso.example RDAP", f"expires {told.expires}")
+    ]
