@@ -12,8 +12,6 @@ import asyncio
 import csv
 import gzip
 import io
-import json
-import re
 import sys
 import tempfile
 import time
@@ -22,33 +20,46 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from harness import Row, Running, running_hunter, write_results
 
-_CNAME = re.compile(r"CNAME → (\S+)$")
-_DKIM = re.compile(r"DKIM (\S+) CNAME → (\S+)$")
+from hunter.core.answers import RRType
+from hunter.core.corpus import StudyRow, study_label, survey_from
+from hunter.core.domain import parse_domain
+from hunter.core.errors import InvalidDomain
+from hunter.core.identity import MICROSOFT
+from hunter.knowledge.load import load_knowledge
 
 
-def zone_of(rows: list[dict[str, Any]]) -> str:
+def read_rows(path: Path) -> list[StudyRow]:
+    """The rows of a corpus that can be asked for; the others are told and left out."""
+    raw = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=list[StudyRow])
+    rows = []
+    for number, row in enumerate(raw, 1):
+        try:
+            parse_domain(row.domain, registrable=False)
+            study_label(row.provider, load_knowledge().rules)
+        except (InvalidDomain, ValueError) as error:
+            print(f"row {number} left out: {error}", file=sys.stderr)
+        else:
+            rows.append(row)
+    return rows
+
+
+def zone_of(rows: list[StudyRow]) -> str:
     """Zone text of the corpus: what each row says was seen, and nothing else."""
     lines: dict[str, None] = {}
     for row in rows:
-        domain = row["domain"]
+        survey = survey_from(row)
+        domain = survey.domain
         lines[f"{domain}. SOA ns.{domain}. hostmaster.{domain}. 1 7200 900 1209600 300"] = None
         lines[f"{domain}. NS ns.{domain}."] = None
-        for preference, host in enumerate(row.get("mx", ()), 1):
-            lines[f"{domain}. MX {preference}0 {host}."] = None
-        texts = [row["spf"]] if row.get("spf") else []
-        for signal in row.get("signals", ()):
-            found = _CNAME.search(signal)
-            dkim = _DKIM.search(signal)
-            if signal == "txt_verification: TXT verification matches ms365":
-                texts.append("MS=ms12345678")
-            elif dkim:
-                lines[f"{dkim[1]}. CNAME {dkim[2]}."] = None
-            elif found and signal.startswith("autodiscover"):
-                lines[f"autodiscover.{domain}. CNAME {found[1].rstrip('.')}."] = None
-        for text in texts:
-            lines[f"{domain}. TXT {_quoted(text)}"] = None
+        for answer in survey.answers.values():
+            for target in answer.chain:
+                lines[f"{answer.name}. CNAME {target}."] = None
+            for record in answer.records:
+                data = _quoted(record) if answer.rrtype is RRType.TXT else f"{record}."
+                lines[f"{answer.name}. {answer.rrtype} {data}"] = None
     return "\n".join(lines) + "\n"
 
 
@@ -57,13 +68,13 @@ def _quoted(text: str) -> str:
     return " ".join('"' + p.replace("\\", "\\\\").replace('"', '\\"') + '"' for p in parts)
 
 
-def company_list(rows: list[dict[str, Any]]) -> bytes:
+def company_list(rows: list[StudyRow]) -> bytes:
     """The corpus as a company list: a Turkish header, semicolons, e-mails and web sites mixed."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(["Firma Adı", "Web Sitesi", "E-posta"])
     for number, row in enumerate(rows):
-        domain = row["domain"]
+        domain = row.domain
         site = f"https://www.{domain}/kontakt" if number % 3 else ""
         writer.writerow([f"Gemeinde {domain}", site, f"gemeinde@{domain}"])
     return text.getvalue().encode()
@@ -93,7 +104,7 @@ async def scanned(hunter: Running, names: list[str]) -> tuple[dict[str, Any], li
 
 async def run(path: Path) -> int:
     """Serve, ingest, scan, rank; print what came out and what it cost."""
-    rows = json.loads(gzip.decompress(path.read_bytes()))
+    rows = read_rows(path)
     with tempfile.TemporaryDirectory() as folder:
         zone = Path(folder) / "corpus.zone"
         zone.write_text(zone_of(rows))
@@ -113,7 +124,7 @@ async def run(path: Path) -> int:
             ingest_s = time.perf_counter() - begin
             ranking = await pages(hunter, "/api/v1/leads")
             begin = time.perf_counter()
-            job, results = await scanned(hunter, list(dict.fromkeys(r["domain"] for r in rows)))
+            job, results = await scanned(hunter, list(dict.fromkeys(r.domain for r in rows)))
             bulk_s = time.perf_counter() - begin
             memory = hunter.memory()
     report(rows, batch, progress, ranking)
@@ -134,21 +145,20 @@ async def run(path: Path) -> int:
     return 0
 
 
-def accuracy(rows: list[dict[str, Any]], results: list[dict[str, Any]]) -> list[Row]:
+def accuracy(rows: list[StudyRow], results: list[dict[str, Any]]) -> list[Row]:
     """How often the corpus' label and Hunter agree about Microsoft mailboxes."""
     said = {
         lead["domain"]: str(lead["provider"] or "").startswith("microsoft365") for lead in results
     }
     groups: dict[str, list[bool]] = {"visible": [], "hidden": [], "negative": []}
-    for row in {r["domain"]: r for r in rows}.values():
-        name = row["domain"]
+    rules = load_knowledge().rules
+    for row in {r.domain: r for r in rows}.values():
+        name = row.domain
         if name not in said:
             continue
-        by_mx = any(
-            h.rstrip(".").endswith((".mail.protection.outlook.com", ".mx.microsoft"))
-            for h in row.get("mx", ())
-        )
-        kind = "negative" if row["provider"] != "microsoft" else "visible" if by_mx else "hidden"
+        by_mx = any(rules.mx.find(h.rstrip(".").lower()) == MICROSOFT for h in row.mx or ())
+        is_microsoft = study_label(row.provider, rules) == MICROSOFT
+        kind = "negative" if not is_microsoft else "visible" if by_mx else "hidden"
         groups[kind].append(said[name])
     return [
         Row(
@@ -163,7 +173,7 @@ def accuracy(rows: list[dict[str, Any]], results: list[dict[str, Any]]) -> list[
 
 
 def report(
-    rows: list[dict[str, Any]],
+    rows: list[StudyRow],
     batch: dict[str, Any],
     progress: dict[str, Any],
     leads: list[dict[str, Any]],
