@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import gzip
 import random
 import zlib
 from collections import Counter
@@ -28,6 +27,8 @@ from hunter.knowledge.calibration import dump_calibration
 from hunter.knowledge.load import Knowledge, load_own
 
 _GZIP = b"\x1f\x8b"
+#: zlib: 15 bits of window, and a gzip header around
+_GZIP_HEADER = 31
 _MAX_BYTES = 512 * 1024 * 1024
 _MAX_TOLD = 20
 _SEED = 7489
@@ -163,20 +164,27 @@ def _markets(examples: Examples) -> str:
 
 
 def _text(path: Path) -> str:
+    """A file's text, unpacked when it is gzip."""
     try:
         raw = path.read_bytes()
-        if raw.startswith(_GZIP):
-            unpacked = zlib.decompressobj(wbits=31)
-            raw = unpacked.decompress(raw, _MAX_BYTES)
-            if unpacked.unconsumed_tail:
-                raise InvalidInput(f"{path} unpacks to more than {_MAX_BYTES:,} bytes.")
-        return raw.decode("utf-8-sig")
+        return (_unpacked(path, raw) if raw.startswith(_GZIP) else raw).decode("utf-8-sig")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InvalidInput(f"{path} is no whole gzip file: {error}.") from error
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path} is not UTF-8 at byte {error.start}.") from error
+
+
+def _unpacked(path: Path, raw: bytes) -> bytes:
+    packed = zlib.decompressobj(wbits=_GZIP_HEADER)
+    try:
+        text = packed.decompress(raw, _MAX_BYTES)
+    except zlib.error as error:
+        raise InvalidInput(f"{path} is no sound gzip file: {error}.") from error
+    if packed.unconsumed_tail:
+        raise InvalidInput(f"{path} unpacks to more than {_MAX_BYTES:,} bytes.")
+    if not packed.eof:
+        raise InvalidInput(f"{path} ends in the middle of its gzip data.")
+    return text
 
 
 def _surveys(path: Path) -> dict[str, Survey]:

@@ -88,12 +88,19 @@ async def test_a_fit_that_loses_is_refused_and_nothing_is_written(
 
 async def test_a_file_that_is_no_corpus_is_told_in_one_line(hunter: Hunter, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    for content in (b"name;x\n", gzip.compress(b"[]")[:9], b"\xff\xfe", b"[]"):
+    packed = gzip.compress(b"domain,label\n" + b"firma.at,other\n" * 500)
+    for content, said in (
+        (b"name;x\n", "neither JSON nor a CSV"),
+        (packed[:-20], "ends in the middle of its gzip data"),
+        (packed[:12] + b"\xff" * 40, "no sound gzip file"),
+        (b"domain,label\n\xff\xfe", "is not UTF-8 at byte 13"),
+        (b"[]", "a fit needs 20 of each"),
+    ):
         path.write_bytes(content)
         ended = await hunter("rules", "fit", str(path))
         assert ended.code == Exit.USAGE
+        assert said in ended.err
         assert ended.err.count("\n") == 1
-        assert "Traceback" not in ended.err
     ended = await hunter("rules", "fit", str(tmp_path / "none.json"))
     assert "cannot be read: No such file or directory" in ended.err
 
