@@ -110,7 +110,7 @@ COMMENT ON COLUMN lead.judged_on IS 'The day (UTC) the judgement is of; dated li
 COMMENT ON COLUMN lead.decays IS 'The same records may be judged otherwise on another day.';
 COMMENT ON COLUMN lead.judgement_digest IS 'Over the judgement without rules_version, which the column has: equal, nothing is to be written.';
 
--- neither rules_version nor judged_on is indexed: moving on an unchanged lead stays a HOT update
+-- neither rules_version nor judged_on is indexed: where its page has room, an unchanged lead is moved on by a HOT update
 CREATE INDEX lead_decays ON lead (domain) WHERE decays;
 
 ALTER TABLE worker_process ADD COLUMN rules_version text;

@@ -86,7 +86,7 @@ def judge_again(
         judgement=judgement,
         encoded=encoded,
         digest=judgement_digest(encoded, judgement.rules_version),
-        decays=decays(judgement, knowledge.rules, as_of),
+        decays=decays(judgement, knowledge.rules, as_of, standing.registration),
     )
     clock.charge("rejudge_encode", time.thread_time() - judged_at)
     return found

@@ -65,7 +65,7 @@ def verdict_on(
             history,
             standing,
             judged_on=as_of,
-            is_decaying=decays(judgement, rules, as_of),
+            is_decaying=decays(judgement, rules, as_of, standing.registration),
         )
     clock.charge("encode", thread_time() - judged_at)
     return verdict

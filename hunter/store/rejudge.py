@@ -12,7 +12,7 @@ import msgspec
 
 from hunter.core.errors import NotFound
 from hunter.store import registrations
-from hunter.store.database import Connection
+from hunter.store.database import LONG_S, Connection
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import Standing, standing_from_row
 
@@ -84,7 +84,7 @@ async def begin_rules(conn: Connection, version: str) -> bool:
     await conn.execute(_SUPERSEDE, "rules")
     run_id = uuid7()
     await conn.execute(_BEGIN, run_id, "rules", version, "measuring")
-    await conn.execute(_CUT, run_id, SLICE, END)
+    await conn.execute(_CUT, run_id, SLICE, END, timeout=LONG_S)
     return True
 
 
@@ -108,7 +108,7 @@ async def begin_decay(conn: Connection, version: str) -> bool:
     run_id = uuid7()
     if await conn.fetchval(_BEGIN, run_id, "decay", version, "running") is None:
         return False
-    await conn.execute(_CUT_DECAYING, run_id, SLICE, END)
+    await conn.execute(_CUT_DECAYING, run_id, SLICE, END, timeout=LONG_S)
     return True
 
 
@@ -350,7 +350,7 @@ async def finish(conn: Connection, run: Run, *, alive_s: float) -> End:
     if not await conn.fetchval(_IS_UNIFORM, run.rules_version, alive_s):
         return End.WAIT
     await conn.execute(_CALL_LAST, run.id)
-    await conn.execute(_CUT, run.id, SLICE, END)
+    await conn.execute(_CUT, run.id, SLICE, END, timeout=LONG_S)
     return End.AGAIN
 
 
