@@ -71,6 +71,7 @@ class Reloader:
             return False
         self.problems = ()
         if found.version == self.current.version:
+            self.current = found  # other words perhaps, and no other judgement
             return False
         before, self.current = self.current.version, found
         self._show()

@@ -94,6 +94,16 @@ async def test_remark_in_a_file_is_no_other_version(folder: Path) -> None:
     assert [await reloader.look() for _ in range(3)] == [False] * 3
 
 
+async def test_other_words_are_said_without_other_rules(folder: Path) -> None:
+    reloader = Reloader(Config(rules_dir=str(folder)), Metrics())
+    words = shipped_texts()["brief"].replace("A Copilot workshop.", "A day with Copilot.")
+    (folder / "brief.yaml").write_text(words, encoding="utf-8")
+
+    assert [await reloader.look() for _ in range(2)] == [False, False]
+
+    assert any(row.en == "A day with Copilot." for row in reloader.current.wording.rows)
+
+
 async def test_own_file_taken_away_brings_the_shipped_one_back(folder: Path) -> None:
     reloader = Reloader(Config(rules_dir=str(folder)), Metrics())
     (folder / "rules.yaml").unlink()
