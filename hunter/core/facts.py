@@ -32,7 +32,7 @@ FACTS = frozenset(
         "mail_unknown_operator", "mail_gateway_unseen", "mail_faulty", "mail_forwarded",
         "mail_none_likely", "mail_implicit", "mail_transactional", "mixed_microsoft_first",
         # the Microsoft tenant
-        "tenant_without_mail", "tenant_set_up", "tenant_claimed", "tenant_unanswered", "migrating_in", "migrating_out", "godaddy_tenant",
+        "tenant_without_mail", "tenant_set_up", "tenant_claimed", "tenant_unanswered", "migrating_in", "migrating_out", "no_tenant", "godaddy_tenant",
         "spf_names_microsoft",
         # posture and products
         "dmarc_not_enforced", "spf_gap", "software_breadth",

@@ -163,6 +163,8 @@ def add_tenant(case: Case) -> None:
             tuple(dict.fromkeys(each for group in left for each in group)),
             says or "the SPF record names Microsoft",
         )
+    elif state == "no_microsoft":
+        facts["no_tenant"] = Fact(place.evidence)
     if place.fact == "mail_mixed" and _is_microsoft_first(seen, case.rules):
         facts["mixed_microsoft_first"] = Fact(place.evidence, place.what)
     if "godaddy_tenant" in tenant:

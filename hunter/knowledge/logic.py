@@ -17,7 +17,7 @@ PLACEMENTS: Final = frozenset(
     }
 )  # fmt: skip
 _TENANT: Final = frozenset(
-    {"tenant_without_mail", "migrating_in", "migrating_out", "tenant_unanswered"}
+    {"tenant_without_mail", "migrating_in", "migrating_out", "tenant_unanswered", "no_tenant"}
 )
 _MICROSOFT: Final = ("mail_microsoft", "mail_microsoft_probable")
 #: sets of facts of which at most one holds
