@@ -26,6 +26,7 @@ EVERYTHING = SECRET | {
     "config": {"HUNTER_DNS_SERVERS": "10.0.0.53", "HUNTER_DNS_MAX_QPS": 5000},
     "imagePullSecrets": [{"name": "registry"}],
     "image": {"digest": "sha256:" + "0" * 64},
+    "rulesConfigMap": "hunter-rules",
 }
 UNBOUND: dict[str, Any] = SECRET | {
     "unbound": {
@@ -236,6 +237,19 @@ def test_hunter_itself_accepts_the_settings_of_the_pods() -> None:
     assert (config.host, config.port, config.worker_port) == ("0.0.0.0", 8000, 8001)
     assert config.dns_servers == (("10.0.0.53", 53),)
     assert config.drain_delay_s + config.drain_grace_s < 45
+
+
+@pytest.mark.parametrize("component", ["api", "worker"])
+def test_own_rules_are_mounted_where_the_setting_says(component: str) -> None:
+    manifests = render(SECRET | {"rulesConfigMap": "our-rules"})
+    spec = pick(manifests, "Deployment", f"hunter-{component}")["spec"]["template"]["spec"]
+    (mount,) = [m for m in spec["containers"][0]["volumeMounts"] if m["name"] == "rules"]
+
+    assert {"name": "rules", "configMap": {"name": "our-rules"}} in spec["volumes"]
+    settings = pick(manifests, "ConfigMap", "hunter")["data"]
+    assert mount["mountPath"] == settings["HUNTER_RULES_DIR"]
+    assert "subPath" not in mount, "a subPath would not follow a changed ConfigMap"
+    assert "HUNTER_RULES_DIR" not in pick(render(SECRET), "ConfigMap", "hunter")["data"]
 
 
 def test_every_setting_named_in_the_chart_exists() -> None:

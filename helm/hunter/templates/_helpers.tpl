@@ -118,12 +118,20 @@ spec:
         {{- toYaml $own.resources | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
+        {{- if $values.rulesConfigMap }}
+        # the folder, not a subPath: only that follows a changed ConfigMap
+        - {name: rules, mountPath: /etc/hunter/rules, readOnly: true}
+        {{- end }}
     {{- if $unbound }}
     {{- include "hunter.unboundContainer" . | nindent 4 }}
     {{- end }}
   volumes:
     - name: tmp
       emptyDir: {}
+    {{- with $values.rulesConfigMap }}
+    - name: rules
+      configMap: {name: {{ . }}}
+    {{- end }}
     {{- if $unbound }}
     - name: unbound-config
       configMap: {name: {{ include "hunter.fullname" .root }}-unbound}
