@@ -40,6 +40,8 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     posture: str | msgspec.UnsetType | None = msgspec.UNSET
     dmarc_policy: str | msgspec.UnsetType = msgspec.UNSET
     scan_status: str | msgspec.UnsetType = msgspec.UNSET
+    #: id of the verdict row that gave segment and reason
+    reason_code: str | msgspec.UnsetType = msgspec.UNSET
     #: ids of all products seen
     products: list[str] | msgspec.UnsetType = msgspec.UNSET
     #: rules that must have a line, and rules that must not

@@ -67,3 +67,12 @@ def test_set_reaches_every_row_of_the_verdict_table() -> None:
     # the last row has no condition: it is there for policies whose rows leave a gap
     rows = [row.id for row in RULES.verdicts.rows if row.when]
     assert [row for row in rows if row not in reached] == []
+
+
+def test_every_way_into_skip_is_argued_by_its_name() -> None:
+    silent = [
+        case.name
+        for _, case in CASES
+        if case.expect.segment is Segment.SKIP and not isinstance(case.expect.reason_code, str)
+    ]
+    assert silent == []
