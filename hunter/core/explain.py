@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from hunter.core import provider
+from hunter.core.advice import Language
 from hunter.core.answers import Answer, Survey
+from hunter.core.brief import brief
 from hunter.core.case import Case
 from hunter.core.exchange_online import cloud_of, other_domains
 from hunter.core.facts import PriorityRow, Rules
@@ -24,10 +27,15 @@ from hunter.core.judgement import (
     Segment,
     State,
 )
+from hunter.core.placement import is_gateway
 from hunter.core.registration import Registration
 from hunter.core.score import total
+from hunter.core.voice import Voice
 from hunter.core.what_if import WhatIf, what_if
+from hunter.core.wording import Wording
 
+#: English words of the tables in the language of the explanation
+Phrase = Callable[[str], str]
 #: records of one answer that are shown; the survey has them all
 _MAX_RECORDS = 50
 
@@ -190,31 +198,38 @@ def explain(
     rules: Rules,
     as_of: dt.date,
     registration: Registration | None = None,
+    *,
+    wording: Wording | None = None,
+    language: Language = Language.EN,
 ) -> Explanation:
-    """The chain of reasoning of `hunter.core.judge.judge`, for the same arguments."""
+    """The chain of reasoning of `hunter.core.judge.judge`, for the same arguments.
+
+    With `wording` the sentences of rules and tables are told in `language`; ids stay as they are.
+    """
     why = reason(survey, history, rules, as_of, registration)
+    lines, words, phrase = why.lines, why.reason, _as_it_is
+    if wording is not None and language is not Language.EN:
+        told = brief(why, wording, language)
+        lines, words = told.lines, told.reason.text if told.reason is not None else words
+        phrase = Voice(language, wording.turkish, as_of).phrase
     case = why.case
     answers = sorted(survey.answers.values(), key=lambda each: each.question)
-    known = [_answered(each, case) for each in answers if each.outcome.is_known]
-    unknown = [_answered(each, case) for each in answers if not each.outcome.is_known]
-    fit, urgency = total(why.lines, Axis.FIT), total(why.lines, Axis.URGENCY)
-    operator = case.operator
-    row = rules.providers.get(operator or "")
+    fit, urgency = total(lines, Axis.FIT), total(lines, Axis.URGENCY)
     return Explanation(
         domain=survey.domain,
         as_of=as_of,
         rules_version=rules.version,
-        answers=tuple(known),
-        unanswered=tuple(unknown),
-        receivers=_receivers(case),
-        operator=operator,
-        operator_name=provider.operator_name(operator, rules),
-        gateway=operator if row is not None and row.kind == "gateway" else None,
+        answers=tuple(_answered(each, case) for each in answers if each.outcome.is_known),
+        unanswered=tuple(_answered(each, case) for each in answers if not each.outcome.is_known),
+        receivers=_receivers(case, phrase),
+        operator=case.operator,
+        operator_name=_name(case.operator, rules, phrase),
+        gateway=case.operator if is_gateway(case.operator, rules) else None,
         mail_state=case.place.mail_state,
-        mailboxes=_mailboxes(case),
-        tenant=_tenant(case),
+        mailboxes=_mailboxes(case, phrase),
+        tenant=_tenant(case, phrase),
         products=case.products,
-        lines=why.lines,
+        lines=lines,
         fit=fit,
         urgency=urgency,
         score=fit + urgency,
@@ -222,12 +237,21 @@ def explain(
             row=why.verdict.id,
             segment=why.segment,
             is_kept=why.segment is not why.verdict.segment,
-            conditions=_conditions(case, why.verdict.when),
-            reason=why.reason,
+            conditions=_conditions(case, why.verdict.when, phrase),
+            reason=words,
         ),
-        priority=_priority(why),
+        priority=_priority(why, phrase),
         what_if=what_if(survey, why, registration),
     )
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _name(operator: str | None, rules: Rules, phrase: Phrase) -> str | None:
+    name = provider.operator_name(operator, rules)
+    return None if name is None else phrase(name)
 
 
 def _answered(answer: Answer, case: Case) -> Answered:
@@ -242,7 +266,7 @@ def _answered(answer: Answer, case: Case) -> Answered:
     )
 
 
-def _receivers(case: Case) -> tuple[Receiver, ...]:
+def _receivers(case: Case, phrase: Phrase) -> tuple[Receiver, ...]:
     mail, mx = case.seen.mail, case.seen.mx
     if mail is None or mx is None:
         return ()
@@ -250,12 +274,14 @@ def _receivers(case: Case) -> tuple[Receiver, ...]:
         each.strip().rpartition(" ")[2].lower().removesuffix("."): each for each in mx.records
     }
     return tuple(
-        _receiver(host, Evidence(mx.question, mx.outcome.value, records.get(host.host, "")), case)
+        _receiver(
+            host, Evidence(mx.question, mx.outcome.value, records.get(host.host, "")), case, phrase
+        )
         for host in mail.hosts
     )
 
 
-def _receiver(host: MailHost, evidence: Evidence, case: Case) -> Receiver:
+def _receiver(host: MailHost, evidence: Evidence, case: Case, phrase: Phrase) -> Receiver:
     """How it is known who runs an MX host."""
     rules = case.rules
     row = rules.providers.get(host.operator)
@@ -274,7 +300,7 @@ def _receiver(host: MailHost, evidence: Evidence, case: Case) -> Receiver:
         preference=host.preference,
         host=host.host,
         operator=host.operator,
-        operator_name=provider.operator_name(host.operator, rules) or host.operator,
+        operator_name=_name(host.operator, rules, phrase) or host.operator,
         by=by,
         match=match,
         kind=row.kind.value if row is not None else "",
@@ -282,7 +308,7 @@ def _receiver(host: MailHost, evidence: Evidence, case: Case) -> Receiver:
     )
 
 
-def _mailboxes(case: Case) -> Mailboxes:
+def _mailboxes(case: Case, phrase: Phrase) -> Mailboxes:
     place, rules = case.place, case.rules
     guess = place.guess
     suites = () if guess is None else guess.candidates
@@ -291,19 +317,21 @@ def _mailboxes(case: Case) -> Mailboxes:
         by="mx" if guess is None else "model",
         fact=place.fact,
         provider=place.provider,
-        provider_name=provider.operator_name(place.provider, rules),
+        provider_name=_name(place.provider, rules, phrase),
         confidence=None if place.confidence is None else round(place.confidence, 3),
         confidence_word=word(place.confidence, rules.identity),
-        suites=tuple(_suite(each, case.seen.proved.get(each.suite, {}), rules) for each in ranked),
+        suites=tuple(
+            _suite(each, case.seen.proved.get(each.suite, {}), rules, phrase) for each in ranked
+        ),
         evidence=place.evidence,
         unanswered=place.missing,
     )
 
 
-def _suite(candidate: Candidate, proofs: Features, rules: Rules) -> Suite:
+def _suite(candidate: Candidate, proofs: Features, rules: Rules, phrase: Phrase) -> Suite:
     return Suite(
         suite=candidate.suite,
-        name=provider.operator_name(candidate.suite, rules) or candidate.suite,
+        name=_name(candidate.suite, rules, phrase) or candidate.suite,
         prior=round(candidate.prior, 3),
         shift=round(candidate.shift, 3),
         proved=tuple(
@@ -318,14 +346,14 @@ def _suite(candidate: Candidate, proofs: Features, rules: Rules) -> Suite:
     )
 
 
-def _tenant(case: Case) -> Tenant:
+def _tenant(case: Case, phrase: Phrase) -> Tenant:
     silent = case.facts.get("tenant_unanswered")
     return Tenant(
         state=case.tenant_state,
         name=case.seen.tenant_name,
         cloud=cloud_of(case.seen, case.rules),
         signs=tuple(
-            Sign(name, says, signal.evidence)
+            Sign(name, phrase(says), signal.evidence)
             for name, (says, signal) in sorted(case.tenant.items())
             if signal.state is State.PRESENT
         ),
@@ -334,15 +362,15 @@ def _tenant(case: Case) -> Tenant:
     )
 
 
-def _conditions(case: Case, facts: tuple[str, ...]) -> tuple[Condition, ...]:
+def _conditions(case: Case, facts: tuple[str, ...], phrase: Phrase) -> tuple[Condition, ...]:
     return tuple(
-        Condition(name, case.facts[name].what, case.facts[name].evidence)
+        Condition(name, phrase(case.facts[name].what), case.facts[name].evidence)
         for name in facts
         if name in case.facts
     )
 
 
-def _priority(why: Reasoning) -> Priority:
+def _priority(why: Reasoning, phrase: Phrase) -> Priority:
     case, row = why.case, why.priority_row
     if row is None:
         return Priority(why.priority, None, 0, 0, None, ())
@@ -352,7 +380,7 @@ def _priority(why: Reasoning) -> Priority:
         score_from=row.score_from,
         urgency_from=row.urgency_from,
         confidence_below=row.confidence_below if row.confidence_below <= 1 else None,
-        conditions=_conditions(case, _asked_for(row, case)),
+        conditions=_conditions(case, _asked_for(row, case), phrase),
     )
 
 

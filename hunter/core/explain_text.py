@@ -166,8 +166,7 @@ class _Text:
         if found.cloud is not None:
             yield 1, self.say("cloud", cloud=found.cloud)
         for sign in found.signs:
-            says = self._words.get(f"sign_{sign.signal}", sign.says)
-            yield 1, f"{says}{_records(sign.evidence)}"
+            yield 1, f"{sign.says}{_records(sign.evidence)}"
         for other, evidence in found.other_domains.items():
             yield 1, self.say("other_domain", other=other) + _records([evidence])
         for each in found.unanswered:

@@ -89,20 +89,6 @@ _EN: Final[Mapping[str, str]] = {
     "mail_state_domain_missing": "the domain does not exist",
 }
 
-#: beside the words of signals.yaml, which are English
-_TR_SIGNS: Final[Mapping[str, str]] = {
-    "sign_autodiscover_microsoft": "autodiscover Microsoft'u gösteriyor",
-    "sign_enterpriseregistration": "cihazlar Microsoft Entra'ya kaydediliyor",
-    "sign_enterpriseenrollment": "Intune kaydı kurulmuş",
-    "sign_teams_federation": "Teams federasyonu kurulmuş",
-    "sign_sip_microsoft": "eski Skype ya da Teams kayıtları Microsoft'u gösteriyor",
-    "sign_msoid": "eski Office 365 oturum kaydı duruyor",
-    "sign_txt_ms": "bir Microsoft kiracısı alan adının sahibi olduğunu kanıtladı (MS=)",
-    "sign_godaddy_tenant": "Microsoft 365 GoDaddy üzerinden alınmış",
-    "sign_mx_proof": "alan adı bir MX kaydıyla Microsoft'a kanıtlanıyor",
-    "sign_dkim_microsoft": "DKIM anahtarları bir Microsoft kiracısını gösteriyor",
-}
-
 _TR: Final[Mapping[str, str]] = {
     "title": "{domain}, {date} tarihli açıklama (kurallar {rules})",
     "records": "1. Görülen kayıtlar",
@@ -187,5 +173,5 @@ _TR: Final[Mapping[str, str]] = {
 
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = {
     Language.EN: _EN,
-    Language.TR: {**_TR, **_TR_SIGNS},
+    Language.TR: _TR,
 }

@@ -16,15 +16,23 @@ from hunter.core.errors import InvalidInput
 from hunter.core.facts import Rules
 from hunter.core.trial import confidence_basis
 from hunter.pipeline.briefing import brief_lead
+from hunter.pipeline.explaining import explain_lead
 from hunter.store import leads, registrations, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
 from hunter.store.tenants import Sibling
+from hunter.web.explanation import explanation_view
 from hunter.web.keys import DB, PRICES, RULES
 from hunter.web.language import language_headers, language_of
 from hunter.web.requests import LanguageQuery, LeadsQuery, PageQuery
 from hunter.web.schema import read_query, render
-from hunter.web.views import lead_item, lead_view, sales_summary_view, score_breakdown, tenant_view
+from hunter.web.views import (
+    lead_item,
+    lead_view,
+    sales_summary_view,
+    score_breakdown,
+    tenant_view,
+)
 
 #: domains of the same tenant that a lead shows; `GET /leads?tenant_name=` pages through all of them
 _SHOWN_SIBLINGS = 50
@@ -110,6 +118,22 @@ async def sales_summary(request: web.Request) -> web.Response:
             as_of=dt.datetime.now(dt.UTC).date(),
         )
     view = sales_summary_view(lead, brief)
+    return _conditional(request, render(view, headers=language_headers(language)))
+
+
+async def explained(request: web.Request) -> web.Response:
+    """GET /leads/{domain}/explain"""
+    language = language_of(request, read_query(request, LanguageQuery).lang)
+    lead = await _lead(request)
+    async with request.app[DB].acquire(reserved=True) as conn:
+        why = await explain_lead(
+            conn,
+            lead.domain,
+            request.app[RULES].current,
+            language=language,
+            as_of=dt.datetime.now(dt.UTC).date(),
+        )
+    view = explanation_view(lead, why, language)
     return _conditional(request, render(view, headers=language_headers(language)))
 
 

@@ -13,6 +13,7 @@ from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.web import admin, calibration, home, ingests, leads, scans
 from hunter.web.calibration import CalibrationView
+from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
@@ -101,6 +102,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
+    _route("GET", "/leads/{domain}/explain", leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/sales-summary", leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
 
     _route("GET", "/admin/rules", admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),

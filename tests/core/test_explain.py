@@ -20,6 +20,7 @@ from hunter.core.explain_words import WORDS
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, Evidence, History, Segment
 from hunter.core.tables import FactTable
+from hunter.knowledge.load import load_knowledge
 from tests.core.zones import (
     APPEARED,
     AS_OF,
@@ -136,15 +137,13 @@ def test_any_record_is_told_within_the_width(records: list[str], width: int) -> 
 
 def test_both_languages_have_the_same_words_with_the_same_holes() -> None:
     english, turkish = WORDS[Language.EN], WORDS[Language.TR]
-    assert english.keys() == {key for key in turkish if not key.startswith("sign_")}
+    assert english.keys() == turkish.keys()
 
     def holes(text: str) -> set[str | None]:
         return {name for _, name, _, _ in string.Formatter().parse(text)} - {None}
 
     for key, text in english.items():
         assert holes(text) == holes(turkish[key]), key
-    tenant = {row.id for row in RULES.signals.values() if row.tenant}
-    assert {f"sign_{each}" for each in tenant} <= turkish.keys()
 
 
 @pytest.mark.parametrize(
@@ -273,3 +272,26 @@ def test_survey_without_an_answer_is_explained(make_survey: Any) -> None:
 def test_text_of_strangers_stands_as_escapes() -> None:
     assert printable("a\x1b[0m\u202eb") == "a\\x1b[0m\\u202eb"
     assert printable("plain") == "plain"
+
+
+def test_rules_and_tables_are_told_in_turkish_too(make_survey: Any) -> None:
+    survey = make_survey({"MX": FILTER_MX, "TXT": [TENANT]})
+    wording = load_knowledge().wording
+    why = explain(survey, NO_HISTORY, RULES, AS_OF, wording=wording, language=Language.TR)
+    english = explain(survey, NO_HISTORY, RULES, AS_OF, wording=wording)
+    assert why.verdict.reason != english.verdict.reason
+    assert [each.points for each in why.lines] == [each.points for each in english.lines]
+    assert all(a.reason != b.reason for a, b in zip(why.lines, english.lines, strict=True))
+    (turkish,), (plain,) = why.tenant.signs, english.tenant.signs
+    assert (turkish.evidence, turkish.says != plain.says) == (plain.evidence, True)
+    text = "\n".join(explain_lines(why, Language.TR))
+    assert "Call first" not in text
+    assert "Mimecast" in text
+
+
+def test_reason_without_a_record_stays_as_it_was_judged(make_survey: Any) -> None:
+    survey = make_survey({"MX": NATRO_MX}, domain="gmail.com")
+    wording = load_knowledge().wording
+    why = explain(survey, NO_HISTORY, RULES, AS_OF, wording=wording, language=Language.TR)
+    assert why.verdict.row == "not_a_company"
+    assert why.verdict.reason

@@ -473,3 +473,38 @@ async def _store_google(database: Any) -> None:
         Answer("autodiscover.acme.com", RRType.CNAME, Outcome.NXDOMAIN),
     ]
     await store_lead(database, survey_of("acme.com", Depth.QUICK, found), dt.datetime.now(dt.UTC))
+
+
+async def test_a_lead_is_explained_as_data_and_in_words(client: Client, database: Any) -> None:
+    found = [
+        Answer("contoso.com", RRType.MX, Outcome.FOUND, ("10 mx-in01.natrohost.com",)),
+        Answer("contoso.com", RRType.TXT, Outcome.FOUND, ("MS=ms12345678",)),
+        Answer("autodiscover.contoso.com", RRType.CNAME, Outcome.NXDOMAIN),
+    ]
+    survey = survey_of("contoso.com", Depth.QUICK, found)
+    await store_lead(database, survey, dt.datetime.now(dt.UTC))
+
+    answer = await client.get(f"{LEADS}/contoso.com/explain?lang=tr")
+    told = await answer.json()
+
+    assert (answer.status, answer.headers["Content-Language"]) == (200, "tr")
+    assert told["chain"]["receivers"][0]["match"] == "natrohost.com"
+    assert sum(line["points"] for line in told["chain"]["lines"]) == told["score"]
+    assert (told["is_current"], told["segment"], told["priority"]) == (True, "migration", 1)
+    assert any("Postayı kim alıyor: Natro" in line for line in told["text"])
+    changes = [each["records"] for each in told["chain"]["what_if"]]
+    assert ["MS=ms12345678"] in changes
+
+
+async def test_a_lead_before_its_first_scan_has_nothing_to_explain(
+    client: Client, database: Any
+) -> None:
+    await database.execute(
+        "INSERT INTO lead (domain, display_name, search) VALUES ('new.com', 'new.com', '')"
+    )
+
+    unscanned = await client.get(f"{LEADS}/new.com/explain")
+    unknown = await client.get(f"{LEADS}/nobody.com/explain")
+
+    assert (unscanned.status, unknown.status) == (404, 404)
+    assert "not been scanned yet" in await unscanned.text()
