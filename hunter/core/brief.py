@@ -15,7 +15,7 @@ from hunter.core.judge import Reasoning
 from hunter.core.judgement import Axis, Evidence, Product, ScoreLine, Segment
 from hunter.core.posture import ENFORCED
 from hunter.core.score import Fact, capital
-from hunter.core.shown import FEATURES, would_change
+from hunter.core.shown import FEATURES, open_changes, would_change
 from hunter.core.voice import Voice, shown
 from hunter.core.wording import BriefRow, Prices, Section, Wording
 
@@ -159,9 +159,14 @@ class _Teller:
         """What would turn the judgement."""
         case = self._why.case
         if self._language is Language.EN:
-            return tuple(map(shown, would_change(case, self._why.names)))
+            return tuple(
+                map(
+                    shown,
+                    would_change(case, self._why.names, self._why.segment, self._why.priority),
+                )
+            )
         known = self._wording.turkish.changes
-        rows = case.rules.changes.holding(case.facts)
+        rows = open_changes(case, self._why.segment, self._why.priority)
         told = [self._say(known.get(row.id, row.sentence)) for row in rows]
         pillar = case.place.pillar
         if pillar is not None and case.place.fact:

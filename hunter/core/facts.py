@@ -188,12 +188,25 @@ class PriorityRow(msgspec.Struct, frozen=True):
     confidence_below: float = 2.0
 
 
+class Promise(StrEnum):
+    """What a sentence about a change says that the judgement would become."""
+
+    #: priority 1
+    CALL_FIRST = "call_first"
+    #: segment existing
+    EXISTING = "existing"
+    #: the provider is sure
+    CERTAIN = "certain"
+
+
 class ChangeRow(msgspec.Struct, frozen=True):
     """What would change a judgement, in a sentence, when all facts hold."""
 
     id: str
     when: tuple[str, ...]
     sentence: str
+    #: the row is left out where this holds already, or cannot come
+    promise: Promise | None = None
 
 
 class Suite(msgspec.Struct, frozen=True):

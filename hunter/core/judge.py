@@ -194,7 +194,7 @@ def judge(
         products=case.products,
         lines=why.lines,
         findings=findings_of(seen, dmarc, [*cloud_finding(cloud), *transport.findings]),
-        would_change=would_change(case, why.names),
+        would_change=would_change(case, why.names, why.segment, why.priority),
         scan_status=scan_status(case),
         rules_version=rules.version,
         fingerprint=fingerprint(survey),

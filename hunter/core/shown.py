@@ -8,8 +8,9 @@ from hunter.core import identity
 from hunter.core.answers import Answer, Outcome, RRType
 from hunter.core.case import Case
 from hunter.core.exchange_online import label_findings
-from hunter.core.judgement import MAX_EVIDENCE, Finding, Signal, State
-from hunter.core.score import fill
+from hunter.core.facts import ChangeRow, Promise
+from hunter.core.judgement import MAX_EVIDENCE, Finding, Segment, Signal, State
+from hunter.core.score import Fact, fill, priority_row
 from hunter.core.seen import Seen, not_asked, proof, signal_of
 from hunter.core.sender import DmarcView
 
@@ -84,7 +85,37 @@ def findings_of(seen: Seen, dmarc: DmarcView, others: Iterable[Finding]) -> tupl
     return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
 
 
-def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
+def open_changes(case: Case, segment: Segment, priority: int) -> list[ChangeRow]:
+    """Rows of the table of changes that hold and promise what is not there yet."""
+    return [
+        row
+        for row in case.rules.changes.holding(case.facts)
+        if row.promise is None or _can_come(row.promise, case, segment, priority)
+    ]
+
+
+def _can_come(promise: Promise, case: Case, segment: Segment, priority: int) -> bool:
+    confidence = case.place.confidence
+    if promise is Promise.CERTAIN:
+        return identity.word(confidence, case.rules.identity) != "sure"
+    if segment in {Segment.EXISTING, Segment.SKIP}:
+        return False
+    if promise is Promise.EXISTING:
+        return True
+    then = priority_row(
+        case.rules.priorities,
+        {**case.facts, "tenant_without_mail": Fact(())},
+        segment=Segment.MIGRATION,
+        score=0,
+        urgency=0,
+        confidence=1.0 if confidence is None else confidence,
+    )
+    return priority != 1 and then is not None and then.priority == 1
+
+
+def would_change(
+    case: Case, names: dict[str, str], segment: Segment, priority: int
+) -> tuple[str, ...]:
     """What would turn the judgement, in sentences."""
     place, facts, rules = case.place, case.facts, case.rules
     found = []
@@ -94,5 +125,8 @@ def would_change(case: Case, names: dict[str, str]) -> tuple[str, ...]:
         found.append(
             f"Without {FEATURES[pillar.feature]}, {names['provider']} would be {identity.word(chance, rules.identity)} ({chance:.2f})."
         )
-    found += [fill(row.sentence, facts, names, case.as_of) for row in rules.changes.holding(facts)]
+    found += [
+        fill(row.sentence, facts, names, case.as_of)
+        for row in open_changes(case, segment, priority)
+    ]
     return tuple(found)

@@ -134,7 +134,7 @@ class _Reader:
         for each in self._check.rows(_FILE, "changes", ChangeLine):
             self._known((*each.path, "when"), each.row.when)
             self._sentence(each.path, each.row.sentence, self._facts)
-            yield ChangeRow(each.row.id, tuple(each.row.when), each.row.sentence)
+            yield ChangeRow(each.row.id, tuple(each.row.when), each.row.sentence, each.row.promise)
 
     def _known(self, path: Path, when: list[str]) -> None:
         for number, fact in enumerate(when):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from hunter.core.facts import Kind, Role
+from hunter.core.facts import Kind, Promise, Role
 from hunter.core.judgement import Axis, Segment
 from hunter.core.wording import Section
 
@@ -172,6 +172,7 @@ class ChangeLine(Written, frozen=True, kw_only=True):
     id: str
     when: list[str]
     sentence: str
+    promise: Promise | None = None
 
 
 class BriefLine(Written, frozen=True, kw_only=True):

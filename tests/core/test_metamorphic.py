@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from hunter.core import identity
 from hunter.core.answers import Answer, Depth, Outcome, Survey
 from hunter.core.judge import Reasoning, judge, reason
 from hunter.core.judgement import NO_HISTORY, Evidence, Judgement, Segment
+from hunter.core.shown import open_changes
 from tests.core.zones import (
     APPEARED,
     AS_OF,
@@ -205,3 +207,23 @@ def test_deeper_look_that_finds_nothing_more_changes_nothing(
     assert (full.segment, full.score, full.confidence) == (
         quick.segment, quick.score, quick.confidence,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_promise_of_a_change_is_not_there_yet_and_comes_with_it(
+    make_survey: Any, zone: dict[str, Any]
+) -> None:
+    survey = make_survey(zone)
+    for history in (NO_HISTORY, HISTORY):
+        why = reason(survey, history, RULES, AS_OF)
+        told = {row.id for row in open_changes(why.case, why.segment, why.priority)}
+        if told & {"mail_hosting", "mail_competitor_suite"}:
+            entra = {"CNAME enterpriseregistration": ["enterpriseregistration.windows.net"]}
+            then = reason(make_survey({**zone, **entra}), history, RULES, AS_OF)
+            assert (why.priority > 1, then.priority) == (True, 1)
+        if told & {"tenant_without_mail", "migrating_in"}:
+            then = reason(make_survey({**zone, "MX": MICROSOFT_MX}), history, RULES, AS_OF)
+            assert why.segment is not Segment.EXISTING
+            assert then.segment is Segment.EXISTING
+        if "mail_microsoft_probable" in told:
+            assert identity.word(why.case.place.confidence, RULES.identity) != "sure"
