@@ -78,14 +78,17 @@ async def insert_missing(
     await conn.execute(_INSERT_MISSING, domains, display_names, search)
 
 
-_LOCK: Final[LiteralString] = f"""
+#: what `standing_from_row` reads
+_STANDING: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
         l.observation_id, l.rules_version, o.evidence, o.observed_to, {registrations.COLUMNS}
     FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
         LEFT JOIN registration r ON r.domain = l.domain
+"""  # noqa: S608  # of constants
+_LOCK: Final[LiteralString] = f"""{_STANDING}
     WHERE l.domain = ANY($1::text[])
     ORDER BY l.domain FOR UPDATE OF l
-"""  # noqa: S608  # of constants
+"""
 
 
 async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
@@ -94,13 +97,7 @@ async def lock(conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
     return {row["domain"]: standing_from_row(row) for row in rows}
 
 
-_READ: Final[LiteralString] = f"""
-    SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
-        l.observation_id, o.evidence, o.observed_to, {registrations.COLUMNS}
-    FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
-        LEFT JOIN registration r ON r.domain = l.domain
-    WHERE l.domain = $1
-"""  # noqa: S608  # of constants
+_READ: Final[LiteralString] = f"{_STANDING} WHERE l.domain = $1"
 
 
 async def read(conn: Connection, domain: str) -> Standing | None:
@@ -113,7 +110,7 @@ NOTHING: Final = Standing(None, History(), None, None, None, "")
 
 
 def standing_from_row(row: Any) -> Standing:  # a Record reads by name
-    """Where a lead stands, from a row with the columns of `_LOCK`."""
+    """Where a lead stands, from a row with the columns of `_STANDING`."""
     # without an answer of a registry there is nothing to judge by
     told = registrations.registration_from_row(row) if row["fetched_at"] else None
     if row["last_scanned_at"] is None:

@@ -114,6 +114,7 @@ async def test_the_api_answers_with_json_and_csv_that_no_reader_stumbles_over(
         "/leads",
         "/leads/evil.example",
         "/leads/evil.example/score-breakdown",
+        "/leads/evil.example/sales-summary?lang=tr",
         f"/scan/bulk/{job_id}/results",
         f"/scan/bulk/{job_id}/results?format=ndjson",
         f"/scan/bulk/{job_id}/results?format=csv",
