@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from hunter.core.corpus import StudyRow
+from hunter.core.corpus import StudyRow, read_corpus
+from hunter.core.fit import examples_of, fit
+from hunter.knowledge.load import load_knowledge
 from tests.conformance.conftest import ABSENT, FOLDER
 from tests.conformance.corpus_floors import Corpus
 from tests.conformance.report import COUNTED
@@ -45,3 +47,16 @@ def test_a_model_is_tried_only_on_rows_it_was_not_fitted_on() -> None:
 
     assert len({models[f"dorf{n}.at"] for n in range(4)}) == 1
     assert len(set(models.values())) > 1
+
+
+def test_the_coefficients_in_force_are_what_the_corpus_gives(
+    conformance_bytes: Callable[[str], bytes],
+) -> None:
+    text = gzip.decompress(conformance_bytes("provider_corpus/at_2026-04.json.gz")).decode()
+    knowledge = load_knowledge()
+    examples = examples_of(read_corpus(text, knowledge.rules).rows, knowledge.rules).inferred
+
+    found = fit(examples, knowledge.hand)
+
+    # tables of operators grow between fits; what they may move is small
+    assert found.values == pytest.approx(knowledge.calibration.values, abs=0.1)
