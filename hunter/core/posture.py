@@ -46,13 +46,22 @@ def dmarc_gap(dmarc: DmarcView) -> str:
     return "there is no record"
 
 
-def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) -> str | None:
+def grade(
+    spf: SpfView,
+    txt: Answer | None,
+    dmarc: DmarcView,
+    *,
+    has_key: bool,
+    is_transport_broken: bool = False,
+) -> str | None:
     """A to F; None while SPF or DMARC is not known.
 
     F: neither SPF nor DMARC, or SPF that allows everybody. E: one of the two. D: both, nothing
     enforced, nobody watching (no reports) or SPF without effect. C: both, reports wanted, nothing
-    enforced. B: DMARC quarantine or reject with SPF that works. A: reject, and a DKIM key seen.
-    A DKIM key that was not found never costs: selectors cannot be listed.
+    enforced. B: DMARC quarantine or reject with SPF that works. A: reject, a DKIM key seen, and
+    nothing proved broken of what should protect mail on its way (DNSSEC, DANE, MTA-STS).
+    A DKIM key that was not found never costs: selectors cannot be listed. Nor does transport
+    security that is not there or was not asked for: only one that was set up and fails.
     """
     if txt is None or not txt.outcome.is_known or dmarc.policy == "unknown":
         return None
@@ -64,7 +73,8 @@ def grade(spf: SpfView, txt: Answer | None, dmarc: DmarcView, *, has_key: bool) 
         return "E"
     works = not spf_gap(spf, txt)
     if dmarc.policy in ENFORCED and works:
-        return "A" if dmarc.policy == "reject" and has_key else "B"
+        is_best = dmarc.policy == "reject" and has_key and not is_transport_broken
+        return "A" if is_best else "B"
     return "C" if works and (dmarc.has_reports or dmarc.policy in ENFORCED) else "D"
 
 

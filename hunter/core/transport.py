@@ -38,6 +38,33 @@ class Transport(msgspec.Struct):
     signals: dict[str, Signal] = {}
     findings: list[Finding] = []
 
+    @property
+    def is_broken(self) -> bool:
+        """True when a protection was set up and is proved to fail."""
+        return any(each.code in _BROKEN for each in self.findings)
+
+
+#: findings of a protection that senders cannot use, or that loses mail
+_BROKEN: Final = frozenset(
+    {
+        "dnssec_bogus",
+        "dane_no_usable_tlsa",
+        "mta_sts_multiple_records",
+        "mta_sts_invalid_field",
+        "mta_sts_invalid_id",
+        "mta_sts_record_without_policy",
+        "mta_sts_policy_unusable",
+        "mta_sts_policy_bad_version",
+        "mta_sts_policy_bad_mode",
+        "mta_sts_policy_bad_max_age",
+        "mta_sts_policy_bad_mx",
+        "mta_sts_policy_bad_line",
+        "mta_sts_policy_no_mx",
+        "mta_sts_policy_too_large",
+        "mta_sts_uncovered_mx",
+    }
+)
+
 
 def read_transport(survey: Survey, hosts: Sequence[str]) -> Transport:
     """What the survey shows, for a domain with these MX hosts. Nothing where nothing was asked.

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hunter.core.answers import Depth, RRType
+from hunter.core.answers import Answer, Depth, Outcome, RRType
 from hunter.core.posture import grade, spf_gap
-from hunter.core.sender import read_dmarc, read_spf
+from hunter.core.sender import DmarcView, SpfView, read_dmarc, read_spf
 
 STRICT = "v=spf1 include:_spf.example.net -all"
 REJECT = "v=DMARC1; p=reject; rua=mailto:person@contoso.com"
@@ -120,3 +120,18 @@ def test_inherited_policy_has_the_parents_record_as_evidence(make_survey: Any) -
     survey.answers[parent.question] = parent
     view = read_dmarc(survey)
     assert (view.policy, view.evidence[0].question) == ("reject", "_dmarc.contoso.com TXT")
+
+
+def test_a_protection_that_fails_costs_the_best_grade_only() -> None:
+    txt = Answer("contoso.com", RRType.TXT, Outcome.FOUND, ("v=spf1 -all",))
+    spf = SpfView(record="v=spf1 -all", all="-")
+
+    def grades(policy: str) -> list[str | None]:
+        return [
+            grade(spf, txt, DmarcView(policy), has_key=True, is_transport_broken=broken)
+            for broken in (False, True)
+        ]
+
+    assert grades("reject") == ["A", "B"]
+    assert grades("quarantine") == ["B", "B"]
+    assert grades("none") == ["D", "D"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hunter.core.advice import Severity
 from hunter.core.answers import (
     Answer,
     Depth,
@@ -14,7 +15,8 @@ from hunter.core.answers import (
     Survey,
 )
 from hunter.core.judgement import State
-from hunter.core.transport import Transport, read_transport
+from hunter.core.transport import _BROKEN, Transport, read_transport
+from hunter.knowledge.findings import load_findings
 
 DOMAIN = "contoso.com"
 MX = "mx.contoso.net"
@@ -152,6 +154,19 @@ def test_record_and_policy_are_held_against_each_other(
     )
     assert codes(seen) == found
     assert signal.evidence[0].question == "https://mta-sts.contoso.com/.well-known/mta-sts.txt"
+
+
+def test_only_what_was_set_up_and_fails_is_broken() -> None:
+    enforced: dict[str, Held] = {STS: ["v=STSv1; id=1"]}
+
+    assert read(enforced, policy(mx="mx.other.net")).is_broken
+    assert not read(enforced, policy()).is_broken
+    assert not read(enforced, PolicyFile(PolicyState.UNKNOWN)).is_broken
+    assert not read({STS: Outcome.NXDOMAIN, "contoso.com DS": Outcome.NODATA}).is_broken
+
+
+def test_every_code_of_a_broken_protection_is_an_error() -> None:
+    assert {load_findings()[code].severity for code in _BROKEN} == {Severity.ERROR}
 
 
 def test_a_policy_nobody_could_fetch_is_unknown() -> None:
