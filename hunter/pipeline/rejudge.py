@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -44,7 +44,6 @@ STAGES: Final = (
     "rejudge_measure",
     "rejudge_read",
     "rejudge_judge",
-    "rejudge_encode",
     "rejudge_effects",
     "rejudge_write",
 )
@@ -67,29 +66,22 @@ class Rejudged(msgspec.Struct, frozen=True):
         return self.digest == self.stored.digest and self.decays == self.stored.decays
 
 
-def judge_again(
-    stored: Stored, knowledge: Knowledge, as_of: dt.date, clock: StageClock
-) -> Rejudged | None:
+def judge_again(stored: Stored, knowledge: Knowledge, as_of: dt.date) -> Rejudged | None:
     """The stored observation judged on a day; None when there is none."""
     standing = stored.standing
     if standing.previous is None:
         return None
-    began = time.thread_time()
     judgement = judge(
         standing.previous, standing.history, knowledge.rules, as_of, standing.registration
     )
-    judged_at = time.thread_time()
-    clock.charge("rejudge_judge", judged_at - began)
     encoded = msgspec.json.encode(judgement)
-    found = Rejudged(
+    return Rejudged(
         stored=stored,
         judgement=judgement,
         encoded=encoded,
         digest=judgement_digest(encoded, judgement.rules_version),
         decays=decays(judgement, knowledge.rules, as_of, standing.registration),
     )
-    clock.charge("rejudge_encode", time.thread_time() - judged_at)
-    return found
 
 
 class Rejudger:
@@ -184,10 +176,10 @@ class Rejudger:
             measured = would_change = 0
             for position, upto in slices:
                 limit = -(-_SAMPLE // len(slices))
-                leads = await rejudge.peek(conn, knowledge.version, position, upto, limit)
-                found = await _judge_all(leads, knowledge, run.as_of, self._sampling)
-                measured += len(found)
-                would_change += sum(_moves_provider(each) for each in found)
+                rows = await rejudge.peek(conn, knowledge.version, position, upto, limit)
+                async for each in _judged(rows, knowledge, run.as_of, self._sampling):
+                    measured += 1
+                    would_change += _moves_provider(each)
             await rejudge.set_measure(
                 conn,
                 run.id,
@@ -231,10 +223,14 @@ class Rejudger:
     async def _write(
         self, conn: Connection, run: Run, batch: Batch, knowledge: Knowledge
     ) -> tuple[int, int]:
-        found = await _judge_all(batch.leads, knowledge, run.as_of, self._clock)
-        other = [each for each in found if not each.is_same]
+        same: list[tuple[str, int]] = []
+        other: list[Rejudged] = []
+        async for each in _judged(batch.rows, knowledge, run.as_of, self._clock):
+            if each.is_same:
+                same.append((each.stored.domain, each.digest))
+            else:
+                other.append(each)
         told = await self._clock.run("rejudge_effects", self._effects(conn, other, run, knowledge))
-        same = [(each.stored.domain, each.digest) for each in found if each.is_same]
 
         async def write() -> None:
             await rejudge.touch(conn, run.rules_version, run.as_of, same)
@@ -243,7 +239,7 @@ class Rejudger:
             await rejudge.advance(conn, run, batch, changed=len(other))
 
         await self._clock.run("rejudge_write", write())
-        return len(batch.leads), len(other)
+        return len(batch.rows), len(other)
 
     async def _effects(
         self, conn: Connection, other: Iterable[Rejudged], run: Run, knowledge: Knowledge
@@ -272,19 +268,20 @@ class Rejudger:
         return await self._db.transact(work, deadline_s=_DEADLINE_S)
 
 
-async def _judge_all(
-    leads: Iterable[Stored], knowledge: Knowledge, as_of: dt.date, clock: StageClock
-) -> list[Rejudged]:
-    """Judge in stretches: the loop also carries heartbeats and DNS answers."""
-    found = []
-    turn_ends = time.monotonic() + _SLICE_S
-    for each in leads:
-        if (again := judge_again(each, knowledge, as_of, clock)) is not None:
-            found.append(again)
-        if time.monotonic() > turn_ends:
+async def _judged(
+    rows: Iterable[Any], knowledge: Knowledge, as_of: dt.date, clock: StageClock
+) -> AsyncIterator[Rejudged]:
+    """Each lead judged, one after the other, in stretches: the loop also carries heartbeats and DNS."""
+    began, turn_ends = time.thread_time(), time.perf_counter() + _SLICE_S
+    for row in rows:
+        if (again := judge_again(rejudge.stored(row), knowledge, as_of)) is not None:
+            yield again
+        # the thread's own clock is asked once a stretch: it costs a system call
+        if time.perf_counter() > turn_ends:
+            clock.charge("rejudge_judge", time.thread_time() - began)
             await asyncio.sleep(0)
-            turn_ends = time.monotonic() + _SLICE_S
-    return found
+            began, turn_ends = time.thread_time(), time.perf_counter() + _SLICE_S
+    clock.charge("rejudge_judge", time.thread_time() - began)
 
 
 def _moves_provider(found: Rejudged) -> bool:

@@ -80,7 +80,7 @@ async def compare(
         size = _BATCH if limit is None else min(_BATCH, limit - leads)
         async with db.acquire() as conn:
             batch = await rejudge.peek(conn, "", position, rejudge.END, size)
-        for stored in batch:
+        for stored in map(rejudge.stored, batch):
             standing = stored.standing
             if standing.previous is not None:
                 leads += 1
@@ -97,7 +97,7 @@ async def compare(
                 _count(tallies, stored.domain, old, new)
         if len(batch) < size:
             break
-        position = batch[-1].domain
+        position = batch[-1]["domain"]
     fields = {name: each.effect(with_matrix=name != "score") for name, each in tallies.items()}
     return Comparison(before.version, after.version, as_of, leads, fields)
 

@@ -227,21 +227,23 @@ class Batch(msgspec.Struct, frozen=True):
     """Leads locked to be judged anew, and the slice they are of."""
 
     number: int
-    leads: tuple[Stored, ...]
+    #: for `stored`, one at a time: a survey that waits for its turn leaves the processor's caches
+    rows: Sequence[Any]
     #: True when nothing of the slice is left behind them
     is_last: bool
 
 
 async def peek(
     conn: Connection, version: str, position: str, upto: str, limit: int
-) -> list[Stored]:
-    """Leads of a stretch that other rules have judged, not locked."""
-    return [_stored(row) for row in await conn.fetch(_PEEK, position, upto, version, limit)]
+) -> Sequence[Any]:
+    """Rows, for `stored`, of leads of a stretch that other rules have judged, not locked."""
+    rows: Sequence[Any] = await conn.fetch(_PEEK, position, upto, version, limit)
+    return rows
 
 
 async def standing(conn: Connection, domains: Sequence[str]) -> list[Stored]:
     """Leads as they stand, those that have an observation."""
-    return [_stored(row) for row in await conn.fetch(_OLDER, domains)]
+    return [stored(row) for row in await conn.fetch(_OLDER, domains)]
 
 
 async def take(conn: Connection, run: Run, limit: int) -> Batch | None:
@@ -258,10 +260,11 @@ async def take(conn: Connection, run: Run, limit: int) -> Batch | None:
         rows = await conn.fetch(_BATCH_DECAYED, *stretch, run.as_of)
     else:
         rows = await conn.fetch(_BATCH, *stretch)
-    return Batch(row["number"], tuple(map(_stored, rows)), len(rows) < limit)
+    return Batch(row["number"], rows, len(rows) < limit)
 
 
-def _stored(row: Any) -> Stored:  # a Record reads by name
+def stored(row: Any) -> Stored:  # a Record reads by name
+    """A lead as it stands, decoded."""
     return Stored(
         domain=row["domain"],
         standing=standing_from_row(row),
@@ -302,9 +305,9 @@ async def advance(conn: Connection, run: Run, batch: Batch, *, changed: int) -> 
     if batch.is_last:
         await conn.execute(_DROP, run.id, batch.number)
     else:
-        await conn.execute(_MOVE, run.id, batch.number, batch.leads[-1].domain)
-    if batch.leads:
-        await conn.execute(_ADD_UP, run.id, len(batch.leads), changed)
+        await conn.execute(_MOVE, run.id, batch.number, batch.rows[-1]["domain"])
+    if batch.rows:
+        await conn.execute(_ADD_UP, run.id, len(batch.rows), changed)
 
 
 _LOCK_RUN: Final[LiteralString] = """
