@@ -207,6 +207,8 @@ async def _close(worker: Worker, redis: ArqRedis) -> None:
     """
     if worker.main_task is not None:
         worker.main_task.cancel()
+        # a poll cut off gives its connection back first: cancelled twice, it would lose it
+        await asyncio.wait({worker.main_task}, timeout=_LAST_WRITES_S)
     tasks = [*worker.tasks.values()]
     if tasks:
         await asyncio.wait(tasks, timeout=_LAST_WRITES_S)
