@@ -134,7 +134,8 @@ async def mark(conn: Connection, chunk_id: int) -> Hint | None:
 
 _UNMARK: Final[LiteralString] = """
     UPDATE scan_chunk SET hinted_at = NULL WHERE id IN (
-        SELECT id FROM scan_chunk WHERE id = ANY($1::bigint[]) AND state = 'ready'
+        SELECT id FROM scan_chunk WHERE id = ANY($1::bigint[])
+          AND (state = 'ready' OR state = 'leased' AND lease_until < now())
         ORDER BY id FOR UPDATE SKIP LOCKED
     )
 """
@@ -147,15 +148,15 @@ async def unmark(conn: Connection, chunk_ids: Sequence[int]) -> None:
 
 _FORGET_HINTS: Final[LiteralString] = """
     UPDATE scan_chunk SET hinted_at = NULL WHERE id IN (
-        SELECT id FROM scan_chunk WHERE lane = ANY($1::text[]) AND state = 'ready'
-          AND hinted_at IS NOT NULL
+        SELECT id FROM scan_chunk WHERE lane = ANY($1::text[]) AND hinted_at IS NOT NULL
+          AND (state = 'ready' OR state = 'leased' AND lease_until < now())
         ORDER BY id FOR UPDATE SKIP LOCKED
     )
 """
 
 
 async def forget_hints(conn: Connection) -> None:
-    """Redis was wiped: every ready chunk may be hinted again at once."""
+    """Redis was wiped: every claimable chunk may be hinted again at once."""
     await conn.execute(_FORGET_HINTS, ["interactive", "bulk"])
 
 

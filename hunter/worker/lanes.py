@@ -151,7 +151,7 @@ class Lane:
                 # times about each of these before it comes to one that waits
                 await ctx["redis"].zrem(queue_name(self._name), ctx["job_id"])
             async with self._free:
-                if self._stopping:
+                if self._stopping or not self._scanner.holding.takes:
                     await self._scanner.decline(chunk_id)
                 else:
                     await self._scanner.look_at(chunk_id, self._name)

@@ -297,6 +297,25 @@ async def test_forgotten_hints_are_given_at_once(db: Database) -> None:
         assert len(await chunks.pick(conn, "bulk", limit=9, stale_s=10)) == 2
 
 
+async def test_hints_of_expired_leases_that_came_to_nothing_are_given_at_once(db: Database) -> None:
+    async with db.acquire() as conn:
+        _, (first, second, held) = await _job(conn, 1, 1, 1)
+        for chunk_id in (first, second):
+            await _must_claim(conn, chunk_id)
+        await _expire(conn)
+        await _must_claim(conn, held)
+        picked = [hint.chunk_id for hint in await chunks.pick(conn, "bulk", limit=9, stale_s=10)]
+        again = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        await chunks.unmark(conn, [first])
+        declined = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        await chunks.forget_hints(conn)
+        wiped = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+
+    assert (picked, again) == ([first, second], [])
+    assert [hint.chunk_id for hint in declined] == [first]
+    assert [hint.chunk_id for hint in wiped] == [first, second]
+
+
 async def test_without_hints_any_claimable_chunk_is_taken(db: Database) -> None:
     async with db.acquire() as conn:
         _, (first, second) = await _job(conn, 1, 1)
