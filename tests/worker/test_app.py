@@ -270,6 +270,22 @@ async def test_the_redis_queue_holds_a_window_only(case: Any, settings: Config) 
     assert await case.hints._redis.zcard(queue_name("bulk")) == 6
 
 
+async def test_a_busy_worker_leaves_hints_to_others(
+    case: Any, working: Any, name_server: NameServer
+) -> None:
+    name_server.load(";! .slow.example delay=4000")
+    await case.submit(*(f"s{n}.slow.example" for n in range(12)), chunk_size=1)
+    async with working(worker_slots=24, drain_grace_s=0.1):
+        await case.wait_for("SELECT count(*) = 12 FROM scan_chunk WHERE hinted_at IS NOT NULL")
+        async with asyncio.timeout(10):
+            # four slots at first, and one hint at hand
+            while await case.hints._redis.zcard(queue_name("bulk")) != 7:
+                await asyncio.sleep(0.02)
+        await case.wait_for("SELECT count(*) = 4 FROM scan_chunk WHERE state = 'leased'")
+
+        assert await case.hints._redis.zcard(queue_name("bulk")) == 7
+
+
 async def test_ended_sessions_cost_no_work(
     case: Any, working: Any, name_server: NameServer
 ) -> None:
