@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import NoReturn, Protocol
 
 from hunter import __version__
+from hunter.cli.terminal import harmless
 from hunter.core.errors import HunterError, InvalidInput, Misconfigured
 
 
@@ -109,8 +110,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 def _report(error: HunterError) -> int:
     """One line for each thing that is wrong."""
     for line in str(error).splitlines() or [type(error).__doc__ or "failed"]:
-        print(f"hunter: {line}", file=sys.stderr)
+        print(harmless(f"hunter: {line}"), file=sys.stderr)
     if isinstance(error, InvalidInput):
         for place, detail in error.errors:
-            print(f"hunter: {place}: {detail}", file=sys.stderr)
+            print(harmless(f"hunter: {place}: {detail}"), file=sys.stderr)
     return Exit.USAGE if isinstance(error, InvalidInput | Misconfigured) else Exit.FAILED

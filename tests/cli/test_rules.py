@@ -64,6 +64,16 @@ def test_check_tells_every_mistake_on_a_line_of_its_own(
     assert lines[1].endswith("when.0: no such fact: mail_hostin; did you mean mail_hosting?")
 
 
+def test_what_a_file_holds_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited(tmp_path, "rules", "when: [mail_hosting], sent", 'when: ["\\e[2J"], sent')
+    assert main(["rules", "check", str(tmp_path)], {}) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert "no such fact: \\x1b[2J" in told
+    assert "\x1b" not in told
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
