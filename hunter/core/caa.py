@@ -17,8 +17,8 @@ Lookup = Callable[[str, RRType], Answer | None]
 _RECORD = re.compile(r'([0-9]{1,3}) +([A-Za-z0-9]+) *(?:"(.*)"|(.*))', re.ASCII | re.DOTALL)
 _WSP: Final = " \t"
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-#: issue-value and parameter of section 4.2
-_ISSUE_VALUE = re.compile(rf"[ \t]*({_LABEL}(?:\.{_LABEL})*)?[ \t]*(?:;(.*))?", re.DOTALL)
+#: issue-value and parameter of section 4.2; possessive: 64 KiB of blanks are split in one way only
+_ISSUE_VALUE = re.compile(rf"[ \t]*+({_LABEL}(?:\.{_LABEL})*)?[ \t]*+(?:;(.*))?", re.DOTALL)
 _PARAMETER = re.compile(rf"({_LABEL})[ \t]*=[ \t]*([\x21-\x3a\x3c-\x7e]*)")
 _CRITICAL: Final = 0x80
 _ISSUE: Final = frozenset({"issue", "issuewild", "issuemail"})

@@ -95,7 +95,6 @@ class _Walk:
 
     def climb(self) -> None:
         """Ask upwards until psd says stop (section 4.10, steps 1 to 7)."""
-        previous = self._domain
         for name in walk_names(self._domain):
             record = self._ask(name)
             if record is not None:
@@ -104,9 +103,13 @@ class _Walk:
                     self.org = name
                     return
                 if record.psd == "y":
-                    self.org = previous
+                    self.org = self._below(name)
                     return
-            previous = name
+
+    def _below(self, suffix: str) -> str:
+        """The name one label below a suffix, which the walk may have leapt over (section 4.10.2)."""
+        above = self._domain.removesuffix(suffix).removesuffix(".")
+        return f"{above.rpartition('.')[2]}.{suffix}" if above else suffix
 
     def _ask(self, name: str) -> Dmarc | None:
         question = f"_dmarc.{name}"

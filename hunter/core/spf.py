@@ -257,7 +257,7 @@ def _is_macro_string(value: str) -> bool:
     if "%" not in value:
         return True
     for macro in MACRO.finditer(value):
-        if macro[2] and int(macro[2][:9]) == 0:
+        if macro[2] and not macro[2].strip("0"):
             return False
     return "%" not in MACRO.sub("", value)
 
@@ -266,12 +266,11 @@ def _is_domain_spec(value: str) -> bool:
     """A macro-string that ends in a macro or in a top label that is not all digits."""
     if not value or not _is_macro_string(value):
         return False
-    if value.endswith("}") or _ends_in_macro(value):
-        return True
-    return _TOPLABEL.search(value) is not None
+    return _ends_in_macro(value) or _TOPLABEL.search(value) is not None
 
 
 def _ends_in_macro(value: str) -> bool:
+    """True when the end is a whole macro: in `%%{d}` the brace stands for itself."""
     return any(macro.end() == len(value) for macro in MACRO.finditer(value))
 
 

@@ -35,16 +35,23 @@ def expand_name(text: str, values: Mapping[str, str]) -> str:
     the last dot; section 7.3 cuts by whole labels.
     """
     name = _filled(MACRO, text, values).lower().removesuffix(".")
-    while len(name) > _MAX_NAME and "." in name:
-        name = name.partition(".")[2]
-    return name
+    if len(name) <= _MAX_NAME:
+        return name
+    # one more than fits: what stands before its first dot is the label that is cut
+    end = name[-_MAX_NAME - 1 :]
+    return end.partition(".")[2] or name
 
 
 def expand_explanation(text: str, values: Mapping[str, str]) -> str | None:
     """An explanation as the sender reads it; None when it is not ASCII or a macro is misspelt."""
-    if not text.isascii() or "%" in _EXPLANATION_MACRO.sub("", text):
+    if not text.isascii() or "%" in _EXPLANATION_MACRO.sub(_misspelt, text):
         return None
     return _filled(_EXPLANATION_MACRO, text, values)
+
+
+def _misspelt(macro: re.Match[str]) -> str:
+    """What is left of a macro that cannot be filled in: section 7.1 forbids zero parts."""
+    return macro[0] if macro[2] and not macro[2].strip("0") else ""
 
 
 def _filled(pattern: re.Pattern[str], text: str, values: Mapping[str, str]) -> str:
@@ -59,7 +66,7 @@ def _value(macro: re.Match[str], values: Mapping[str, str]) -> str:
     if macro[3]:
         parts.reverse()
     # more parts than there are is as good as all (section 7.3); nine digits bound the number
-    wanted = int(macro[2][:9]) if macro[2] else 0
+    wanted = int(macro[2].lstrip("0")[:9]) if macro[2] else 0
     value = ".".join(parts[-wanted:])
     return quote(value, safe="") if letter.isupper() else value
 

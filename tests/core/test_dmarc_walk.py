@@ -45,6 +45,22 @@ def test_a_walk_asks_at_most_eight_names() -> None:
     assert walk_names(deep)[:2] == [deep, "d.e.f.g.h.contoso.com"]
 
 
+@pytest.mark.parametrize(
+    ("domain", "holder", "org"),
+    [
+        ("a.b.c.d.e.f.g.h.i.example", "d.e.f.g.h.i.example", "c.d.e.f.g.h.i.example"),
+        ("a.b.example", "example", "b.example"),
+        ("b.example", "b.example", "b.example"),
+    ],
+)
+def test_below_a_public_suffix_that_says_so_stands_the_organisation(
+    domain: str, holder: str, org: str
+) -> None:
+    posture = _discover(domain, {f"_dmarc.{holder}": f"{REJECT}; psd=y"})
+
+    assert (posture.org_domain, posture.policy_domain) == (org, holder)
+
+
 def test_a_quick_scan_asks_one_question_and_its_silence_about_the_suffix_is_accepted() -> None:
     found = _discover("contoso.com", {"_dmarc.contoso.com": REJECT}, asked_all=False)
     absent = _discover("contoso.com", {"_dmarc.contoso.com": Outcome.NXDOMAIN}, asked_all=False)

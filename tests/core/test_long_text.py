@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
+from hunter.core.caa import parse_caa
 from hunter.core.dmarc import without_mailboxes
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY
@@ -82,6 +83,7 @@ def test_a_long_record_is_read_in_time_whatever_stands_in_its_middle() -> None:
     blanks = " " * _LENGTH
 
     assert without_mailboxes("mailto:" * (_LENGTH // 7)).startswith("mailto:mailto:")
+    assert parse_caa([f'0 issue "{blanks}!"']).issuers() == ()
     assert not parse_tlsrpt(f"v=TLSRPTv1; rua={blanks}x").valid
     assert not parse_sts_record(f"v=STSv1; id=1{blanks}x").valid
     assert not parse_sts_policy(f"version: x{' ' * 60_000}x").valid

@@ -66,6 +66,7 @@ def test_a_record_is_split_into_its_terms() -> None:
         "ip6:::ffff:192.0.2.1",
         "moo.cow-far_out=man:dog/cat",
         "redirect=%{d}.contoso.com",
+        "exists:%{d0000000001}",
     ],
 )
 def test_a_term_of_the_grammar_is_accepted(term: str) -> None:
@@ -108,6 +109,9 @@ def test_a_term_of_the_grammar_is_accepted(term: str) -> None:
         "ip6::CAFE::BABE",
         "exists:%{z}.contoso.com",
         "exists:%{d0}.contoso.com",
+        "exists:%{d000}.contoso.com",
+        "exists:contoso.%%{d}",
+        "a:contoso.com}",
         "exists:%(ir).contoso.com",
         "exists:foo%.contoso.com",
         "include:münchen.de",

@@ -266,6 +266,7 @@ def test_an_explanation_may_name_who_asked_and_when() -> None:
         ("%{l-}", "b.c"),
         ("%{l1r-}", "b"),
         ("%{d9999999999999}", "a.example"),
+        ("%{d0000000001}", "example"),
         ("%{L}.x.", "b-c.x"),
         ("a%%b%_c%-d", "a%b c%20d"),
         ("UPPER.Example.", "upper.example"),
@@ -281,10 +282,24 @@ def test_a_name_that_grew_too_long_loses_labels_on_the_left() -> None:
     assert expand_name(f"{label}." * 4 + "abc.example", {}) == f"{label}." * 4 + "abc.example"
     assert expand_name(f"{label}." * 5 + "abc.example", {}) == f"{label}." * 4 + "abc.example"
     assert expand_name("x" * 300, {}) == "x" * 300
+    assert expand_name("a" + "." + "x" * 253, {}) == "x" * 253
+
+
+@pytest.mark.timeout(20)
+def test_a_name_is_cut_in_time_however_far_its_macros_made_it_grow() -> None:
+    long = expand_name("%{d}." * 16_000 + "b.example", {"d": "a." * 120 + "example"})
+
+    assert len(long) <= 253
+    assert long.endswith(".a.a.example.b.example")
 
 
 def test_an_explanation_keeps_its_last_dot_and_escapes_upper_case_macros() -> None:
     assert expand_explanation("See %{L}.", {"l": "a&b~c"}) == "See a%26b~c."
+
+
+def test_an_explanation_with_no_part_of_a_macro_is_misspelt() -> None:
+    assert expand_explanation("%{d0}", {"d": "a.example"}) is None
+    assert expand_explanation("%{d01}", {"d": "a.example"}) == "example"
 
 
 def test_small_parts_of_the_macro_language() -> None:
