@@ -156,7 +156,7 @@ class Survey(msgspec.Struct, frozen=True, omit_defaults=True):
         name = label + "." + self.domain if label else self.domain
         return self.answers.get(name + " " + rrtype)
 
-    def lookup(self, rrtype: RRType, name: str) -> Answer | None:
+    def lookup(self, name: str, rrtype: RRType) -> Answer | None:
         """The answer for an absolute name, None when not asked."""
         return self.answers.get(name + " " + rrtype)
 

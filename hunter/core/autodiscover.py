@@ -83,7 +83,7 @@ def _autodiscover_addresses(survey: Survey) -> list[Answer]:
     names += targets_of(service) if service is not None else ()
     found = []
     for name in dict.fromkeys(names):
-        answer = survey.lookup(_A, name)
+        answer = survey.lookup(name, _A)
         if answer is not None and all(each.endswith(suffix) for each in (name, *answer.chain)):
             found.append(answer)
     return found

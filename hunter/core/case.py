@@ -34,7 +34,7 @@ class Placement(msgspec.Struct, frozen=True, gc=False):
     pillar: Pillar | None = None
 
 
-class Case(msgspec.Struct):
+class Case(msgspec.Struct, gc=False):
     """What facts are drawn from. `facts` is filled by the functions named add_…; the rest is only read."""
 
     seen: Seen

@@ -34,7 +34,7 @@ class DmarcState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class DmarcPosture(msgspec.Struct, frozen=True):
+class DmarcPosture(msgspec.Struct, frozen=True, gc=False):
     """The policy for one name, with the walk that found it."""
 
     domain: str
@@ -163,11 +163,8 @@ class _Walk:
             return self._result(DmarcState.ABSENT, org, record=record)
         self._note_reports(holder, org, record)
         self._note_test_mode(record)
-        return msgspec.structs.replace(
-            self._result(DmarcState.FOUND, org, record=record),
-            policy_domain=holder,
-            policy=policy,
-            effective=policy.softened if record.testing else policy,
+        return self._result(
+            DmarcState.FOUND, org, record=record, policy_domain=holder, policy=policy
         )
 
     def _policy_domain(self, org: str) -> str | None:
@@ -177,15 +174,28 @@ class _Walk:
                 return name
         return next((name for name, record in self.records.items() if record.psd == "y"), None)
 
-    def _result(self, state: DmarcState, org: str, *, record: Dmarc | None = None) -> DmarcPosture:
+    def _result(
+        self,
+        state: DmarcState,
+        org: str,
+        *,
+        record: Dmarc | None = None,
+        policy_domain: str | None = None,
+        policy: Policy | None = None,
+    ) -> DmarcPosture:
         old_policy, pct = self._rfc7489()
+        effective = policy
+        if policy is not None and record is not None and record.testing:
+            effective = policy.softened
         return DmarcPosture(
             domain=self._domain,
             state=state,
-            policy_domain=None,
+            policy_domain=policy_domain,
             org_domain=org,
             record=record,
             org_record=self.records.get(org),
+            policy=policy,
+            effective=effective,
             rfc7489_policy=old_policy,
             rfc7489_pct=pct,
             queries=tuple(self.queries),

@@ -248,13 +248,15 @@ class NameServers(msgspec.Struct, frozen=True):
 class Recalled:
     """What was worked out under one version of the rules and is asked for again and again."""
 
-    __slots__ = ("guesses", "name_servers")
+    __slots__ = ("guesses", "name_servers", "points")
 
     def __init__(self) -> None:
         #: where the mailboxes are and how that is without the strongest sign, by looks, suite, features and market
         self.guesses: Memo[Hashable, tuple[Guess, Pillar | None]] = Memo(_RECALLED)
         #: by the NS records as received
         self.name_servers: Memo[tuple[str, ...], NameServers] = Memo(_RECALLED)
+        #: rules that count and their points, by the ids of the rules that hold, none of them dated
+        self.points: Memo[tuple[str, ...], tuple[tuple[Rule, int], ...]] = Memo(_RECALLED)
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ _MARGIN = 0.05
 _ADDRESSABLE = frozenset({Segment.MIGRATION, Segment.EXISTING, Segment.COLD})
 
 
-class Reasoning(msgspec.Struct, frozen=True):
+class Reasoning(msgspec.Struct, frozen=True, gc=False):
     """The way from the records to the words of one judgement."""
 
     case: Case

@@ -44,7 +44,7 @@ def quoted(record: str) -> str:
     return record if len(record) <= MAX_RECORD else record[: MAX_RECORD - 1] + "…"
 
 
-class Signal(msgspec.Struct, frozen=True, omit_defaults=False):
+class Signal(msgspec.Struct, frozen=True, gc=False, omit_defaults=False):
     """One observable thing about a domain, in one of three states."""
 
     state: State
@@ -64,7 +64,7 @@ class MailHost(msgspec.Struct, frozen=True, gc=False):
     operator: str
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """A product whose traces the domain carries."""
 
     id: str
@@ -87,7 +87,7 @@ class Axis(StrEnum):
     URGENCY = "urgency"
 
 
-class ScoreLine(msgspec.Struct, frozen=True):
+class ScoreLine(msgspec.Struct, frozen=True, gc=False):
     """One line of the score; the lines add up to it exactly."""
 
     axis: Axis
@@ -160,7 +160,7 @@ class ScanStatus(StrEnum):
     FAILED = "failed"
 
 
-class Judgement(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True, gc=False):
     """Everything concluded about one domain, each word with the record that proves it."""
 
     domain: str
@@ -232,7 +232,7 @@ class SignalDates(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     last_present: dt.date | None = None
 
 
-class History(msgspec.Struct, frozen=True):
+class History(msgspec.Struct, frozen=True, gc=False):
     """What is known of a domain from before this scan."""
 
     seen: dict[str, SignalDates] = {}

@@ -122,6 +122,7 @@ def _groups(pairs: list[tuple[int, str]]) -> list[MxGroup]:
     return [MxGroup(preference, tuple(hosts)) for preference, hosts in by_preference.items()]
 
 
+@lru_cache(maxsize=4096)  # a name is looked at with its record and with its addresses
 def _name_fault(host: str) -> Finding | None:
     """What is wrong with a host by its name alone."""
     bare = host.strip("[]")
@@ -161,6 +162,7 @@ def _address_fault(host: str, answers: list[Answer]) -> Finding | None:
     return Finding.of("mx_private_address", host=host)
 
 
+@lru_cache(maxsize=4096)  # a few hosting companies' addresses make up most of them
 def _is_public(text: str) -> bool:
     try:
         return ipaddress.ip_address(text).is_global

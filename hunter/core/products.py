@@ -37,20 +37,20 @@ def find_products(seen: Seen, dmarc: DmarcView, rules: Rules) -> tuple[Product, 
 def _product(row_id: str, traces: list[tuple[str, Evidence]], rules: Rules) -> Product:
     row = rules.products[row_id]
     hows = {how for how, _ in traces}
-    confidence = max(_STRENGTH[how] for how in hows)
+    confidence = max([_STRENGTH[how] for how in hows])
     if row.verified == "partial":
         confidence -= _PARTIAL
     elif row.verified == "no":
         confidence = min(confidence, _UNVERIFIED)
-    evidence = sorted(
-        dict.fromkeys(each for _, each in traces), key=lambda each: (each.question, each.record)
-    )
+    evidence = [each for _, each in traces]
+    if len(evidence) > 1:  # most products leave one trace
+        evidence = sorted(dict.fromkeys(evidence), key=lambda each: (each.question, each.record))
     return Product(
         id=row.id,
         name=row.name,
         category=row.category,
         relation=row.relation,
-        proves=max((PROVES[how] for how in hows), key=_ORDER.index),
+        proves=max([PROVES[how] for how in hows], key=_ORDER.index),
         confidence=round(confidence, 2),
         evidence=tuple(evidence[:MAX_EVIDENCE]),
     )

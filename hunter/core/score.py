@@ -37,7 +37,32 @@ def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tup
     More facts never lower the sum, rules with negative points excepted: those are taken off at the
     end and never below 0 of their axis.
     """
-    worth = [(rule, _points(rule, facts, as_of)) for rule in rules.rules.holding(facts)]
+    return tuple(
+        [
+            _line(rule, points, facts, names, as_of)
+            for rule, points in _counted(rules.rules.holding(facts), facts, rules, as_of)
+        ]
+    )
+
+
+def _counted(
+    held: tuple[Rule, ...], facts: Facts, rules: Rules, as_of: dt.date
+) -> tuple[tuple[Rule, int], ...]:
+    """The rules that count and their points; without a dated one the rules themselves say how many."""
+    dated = [rule for rule in held if rule.half_life]
+    if dated:
+        return _allotted([(rule, _points(rule, facts, as_of)) for rule in held], rules)
+    known = rules.recalled.points
+    # no two rules have one id
+    ids = tuple([rule.id for rule in held])
+    found = known.get(ids)
+    if found is not None:
+        return found
+    return known.keep(ids, _allotted([(rule, rule.points) for rule in held], rules))
+
+
+def _allotted(worth: list[tuple[Rule, int]], rules: Rules) -> tuple[tuple[Rule, int], ...]:
+    """Points within the limits of groups and axes, in the order of the table."""
     room = dict(rules.axis_caps)
     left = {group.id: group.cap for group in rules.groups.values()}
     counted: dict[str, int] = {}
@@ -50,13 +75,7 @@ def score_lines(facts: Facts, rules: Rules, names: Names, as_of: dt.date) -> tup
         if points < 0:
             counted[rule.id] = max(points, room[rule.axis] - rules.axis_caps[rule.axis])
             room[rule.axis] -= counted[rule.id]
-    return tuple(
-        [
-            _line(rule, counted[rule.id], facts, names, as_of)
-            for rule, _ in worth
-            if counted.get(rule.id)
-        ]
-    )
+    return tuple([(rule, counted[rule.id]) for rule, _ in worth if counted.get(rule.id)])
 
 
 def _chosen(worth: list[tuple[Rule, int]], rules: Rules) -> list[tuple[Rule, int]]:

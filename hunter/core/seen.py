@@ -36,7 +36,7 @@ class Key(msgspec.Struct, frozen=True, gc=False):
     findings: tuple[Finding, ...]
 
 
-class Seen(msgspec.Struct):
+class Seen(msgspec.Struct, gc=False):
     """What a survey shows. Built by `read_survey`, then only read."""
 
     survey: Survey

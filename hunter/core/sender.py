@@ -64,7 +64,7 @@ def read_spf(survey: Survey) -> SpfView:
     if not view.record:
         findings = findings or (Finding.of("spf_missing", domain=survey.domain),)
     elif survey.depth is Depth.FULL:
-        found = walk_spf(survey.domain, lambda name, kind: survey.lookup(kind, name)).findings
+        found = walk_spf(survey.domain, survey.lookup).findings
         findings = tuple(dict.fromkeys((*findings, *found)))
     return view if findings is view.findings else msgspec.structs.replace(view, findings=findings)
 
@@ -109,8 +109,8 @@ def read_dmarc(survey: Survey) -> DmarcView:
     own = survey.get(RRType.TXT, "_dmarc")
     if own is None:
         return DmarcView()
-    found = discover(survey.domain, lambda name, kind: survey.lookup(kind, name))
-    holder = survey.lookup(RRType.TXT, f"_dmarc.{found.policy_domain}") or own
+    found = discover(survey.domain, survey.lookup)
+    holder = survey.lookup(f"_dmarc.{found.policy_domain}", RRType.TXT) or own
     evidence = (_evidence(holder, found.record),)
     if found.state is DmarcState.UNKNOWN:
         return DmarcView(evidence=evidence, findings=found.findings)

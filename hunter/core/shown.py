@@ -64,14 +64,9 @@ def dkim_signal(seen: Seen) -> Signal:
     above = seen.survey.get(_TXT, "_domainkey")
     if above is not None and above.outcome is _NXDOMAIN:
         return Signal(_ABSENT, "", (proof(above),))
-    asked = sorted(
-        (
-            answer
-            for answer in seen.survey.answers.values()
-            if answer.name.endswith("._domainkey." + seen.survey.domain)
-        ),
-        key=lambda answer: answer.name,
-    )
+    below = "._domainkey." + seen.survey.domain
+    asked = [each for each in seen.survey.answers.values() if each.name.endswith(below)]
+    asked.sort(key=lambda answer: answer.name)
     return Signal(_UNKNOWN, "", tuple(proof(answer) for answer in asked))
 
 

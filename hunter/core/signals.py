@@ -48,7 +48,7 @@ def read_survey(survey: Survey, rules: Rules) -> Seen:
     mail = None
     records = () if mx is None else tuple(sorted(mx.records))
     if mx is not None and mx.outcome is Outcome.FOUND:
-        mail = read_mx(mx, survey.domain, rules, lambda name, kind: survey.lookup(kind, name))
+        mail = read_mx(mx, survey.domain, rules, survey.lookup)
     seen = Seen(
         survey=survey,
         mx=mx,
@@ -222,7 +222,7 @@ def _read_mail(seen: Seen, rules: Rules) -> None:
             seen.prove_owner(owner, "mx_target", proof(answer, target), rules)
     for host in hosts:
         if host.operator not in rules.providers:
-            address = seen.survey.lookup(_A, host.host)
+            address = seen.survey.lookup(host.host, _A)
             if address is not None and is_silent(address) and not _leads_to_owner(address, rules):
                 seen.doubt(MICROSOFT, "mx_target")
 

@@ -110,7 +110,7 @@ def read_dane(survey: Survey, hosts: Sequence[str], dnssec: Dnssec) -> Dane | No
     Records count only when MX, host address and TLSA are all validated (RFC 7672 section 2.2): by
     a resolver we trust, or nothing is known. A domain proved unsigned has no DANE.
     """
-    asked = [survey.lookup(RRType.TLSA, f"_25._tcp.{host}") for host in hosts]
+    asked = [survey.lookup(f"_25._tcp.{host}", RRType.TLSA) for host in hosts]
     if not any(asked):
         return None
     seen = [_host(survey, host, answer) for host, answer in zip(hosts, asked, strict=True)]
@@ -148,7 +148,7 @@ def _host(
         return State.ABSENT, False, found.findings
     if not survey.validated:
         return State.UNKNOWN, True, found.findings
-    chain = [survey.get(RRType.MX), answer, survey.lookup(RRType.A, host)]
+    chain = [survey.get(RRType.MX), answer, survey.lookup(host, RRType.A)]
     known = [each for each in chain if each is not None and each.outcome.is_known]
     if not all(each.authenticated for each in known):
         insecure = Finding.of("dane_not_validated", host=host)

@@ -32,7 +32,7 @@ _POLICY_PATH: Final = "/.well-known/mta-sts.txt"
 _STS, _RPT, _LOGO = "_mta-sts", "_smtp._tls", "default._bimi"
 
 
-class Transport(msgspec.Struct):
+class Transport(msgspec.Struct, gc=False):
     """Signals and findings of one survey; built by `read_transport`, then only read."""
 
     signals: dict[str, Signal] = {}
@@ -217,7 +217,7 @@ def _read_bimi(seen: Transport, survey: Survey) -> None:
         return
     if not record.certificate:
         seen.findings.append(Finding.of("bimi_no_certificate"))
-    policy = discover(survey.domain, lambda name, kind: survey.lookup(kind, name))
+    policy = discover(survey.domain, survey.lookup)
     if policy.state is not DmarcState.UNKNOWN and not dmarc_permits_bimi(policy):
         seen.findings.append(Finding.of("bimi_dmarc_not_enforced", domain=survey.domain))
 
@@ -226,7 +226,7 @@ def _read_caa(seen: Transport, survey: Survey) -> None:
     answer = survey.get(RRType.CAA)
     if answer is None:
         return
-    found = find_caa(survey.domain, lambda name, kind: survey.lookup(kind, name))
+    found = find_caa(survey.domain, survey.lookup)
     seen.signals["caa"] = _caa_signal(survey, found, answer)
     if found.caa is not None:
         seen.findings += found.caa.findings
@@ -236,7 +236,7 @@ def _read_caa(seen: Transport, survey: Survey) -> None:
 
 def _caa_signal(survey: Survey, found: CaaPosture, own: Answer) -> Signal:
     """Present with the authorities that may issue; everybody and nobody are said in words."""
-    answer = survey.lookup(RRType.CAA, found.holder) if found.holder else own
+    answer = survey.lookup(found.holder, RRType.CAA) if found.holder else own
     issuers = found.caa.issuers() if found.caa is not None else None
     value = "everybody" if issuers is None else " ".join(issuers) or "nobody"
     shown = answer or own

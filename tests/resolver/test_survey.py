@@ -163,13 +163,13 @@ async def test_full_depth_asks_everything(engine: Engine, name_server: NameServe
     for label in ("_dmarc", "_mta-sts", "_smtp._tls", "default._bimi", "_domainkey"):
         assert found.get(RRType.TXT, label) is not None
     for host in ("contoso-com.mail.protection.outlook.com", "mail.contoso.com"):
-        assert found.lookup(RRType.A, host) is not None
-        assert found.lookup(RRType.TLSA, f"_25._tcp.{host}") is not None
+        assert found.lookup(host, RRType.A) is not None
+        assert found.lookup(f"_25._tcp.{host}", RRType.TLSA) is not None
     for target in ("_spf.contoso.com", "spf.vendor.example", "spf.protection.outlook.com"):
-        assert found.lookup(RRType.TXT, target) is not None
+        assert found.lookup(target, RRType.TXT) is not None
     assert set(hints.hosts) >= {"spf.protection.outlook.com", "autodiscover.outlook.com"}
-    assert found.lookup(RRType.TXT, "_dmarc.com") is None  # the own record decides
-    assert found.lookup(RRType.CAA, "com") is not None  # the domain has no CAA of its own
+    assert found.lookup("_dmarc.com", RRType.TXT) is None  # the own record decides
+    assert found.lookup("com", RRType.CAA) is not None  # the domain has no CAA of its own
     assert not found.validated
     assert found.unchecked is None
     assert found.queries == name_server.total <= 60
@@ -291,7 +291,7 @@ async def test_parents_do_not_matter_while_the_own_policy_is_unknown(
 
     found = await survey(engine, "contoso.com", Depth.FULL, Hints())
 
-    assert found.lookup(RRType.TXT, "_dmarc.com") is None
+    assert found.lookup("_dmarc.com", RRType.TXT) is None
 
 
 async def test_a_wildcard_shows_itself_at_a_selector_nobody_chose(
@@ -377,7 +377,7 @@ async def test_hosts_of_report_addresses_are_asked_for_their_consent(
 
     found = await survey(engine, "contoso.com", Depth.FULL, Hints())
 
-    consent = found.lookup(RRType.TXT, "contoso.com._report._dmarc.vendor.net")
+    consent = found.lookup("contoso.com._report._dmarc.vendor.net", RRType.TXT)
     assert consent is not None
     assert consent.records == ("v=DMARC1",)
     assert [name for name in found.answers if "._report." in name] == [consent.question]
