@@ -97,7 +97,13 @@ async def alone(db: Database) -> list[Row]:
     def judged_of(lead: Stored) -> Judgement:
         standing = lead.standing
         assert standing.previous
-        return judge(standing.previous, standing.history, knowledge.rules, today)
+        return judge(
+            standing.previous,
+            standing.history,
+            knowledge.rules,
+            today,
+            known_fingerprint=standing.fingerprint,
+        )
 
     found = [judged_of(each) for each in leads]
 

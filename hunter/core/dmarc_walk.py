@@ -129,6 +129,8 @@ class _Walk:
     def _choose(self, question: str, answer: Answer) -> Dmarc | None:
         """The one DMARC record among a name's TXT records; several are all discarded."""
         found = [text for text in answer.records if is_dmarc(text)]
+        if len(found) == len(answer.records) == 1:
+            return parse_dmarc(found[0])  # as it should be: nothing to tell
         for text in answer.records:
             if looks_like_dmarc(text) and not is_dmarc(text):
                 self.findings.extend(parse_dmarc(text).findings)
@@ -200,7 +202,7 @@ class _Walk:
             rfc7489_pct=pct,
             queries=tuple(self.queries),
             complete=self.complete,
-            findings=tuple(dict.fromkeys(self.findings)),
+            findings=tuple(dict.fromkeys(self.findings)) if self.findings else (),
         )
 
     def _rfc7489(self) -> tuple[Policy | None, int]:

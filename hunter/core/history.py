@@ -28,7 +28,9 @@ def fingerprint(survey: Survey) -> str:
         if (answer.records or answer.chain) and answer.rrtype in _FINGERPRINT:
             name = answer.name
             if name == survey.domain or name.endswith(suffix):
-                values.append(f"{name} {answer.rrtype}={sorted(answer.records)}{answer.chain}")
+                # joined, since formatting a member of an enum is dear
+                question = name + " " + answer.rrtype
+                values.append(f"{question}={sorted(answer.records)}{answer.chain}")
     missing = survey.get(_MX)
     if missing is not None and missing.outcome is _NXDOMAIN:
         values.append("nxdomain")

@@ -151,11 +151,14 @@ def judge(
     rules: Rules,
     as_of: dt.date,
     registration: Registration | None = None,
+    *,
+    known_fingerprint: str | None = None,
 ) -> Judgement:
     """Everything concluded about a domain on a day; the same input gives the same judgement.
 
     `survey` is the merged one (`hunter.core.merge`), `registration` what a registry said, if it was
-    asked. Answers that nobody gave earn nothing, cost nothing and never raise confidence.
+    asked, `known_fingerprint` that of a survey judged before. Answers that nobody gave earn nothing,
+    cost nothing and never raise confidence.
     """
     why = reason(survey, history, rules, as_of, registration)
     case = why.case
@@ -203,7 +206,7 @@ def judge(
         would_change=would_change(case, why.names, why.segment, why.priority),
         scan_status=scan_status(case),
         rules_version=rules.version,
-        fingerprint=fingerprint(survey),
+        fingerprint=known_fingerprint or fingerprint(survey),
         reason_code=why.verdict.id,
         segment_is_kept=why.segment_is_kept,
         cloud=cloud,

@@ -77,7 +77,7 @@ def findings_of(seen: Seen, dmarc: DmarcView, others: Iterable[Finding]) -> tupl
     found += [finding for key in seen.keys for finding in key.findings]
     found += label_findings(seen)
     found += others
-    return tuple(dict.fromkeys(found))[:_MAX_FINDINGS]
+    return tuple(dict.fromkeys(found))[:_MAX_FINDINGS] if found else ()
 
 
 def open_changes(case: Case, segment: Segment, priority: int) -> list[ChangeRow]:

@@ -123,7 +123,8 @@ def _read_signals(seen: Seen, rules: Rules) -> None:
             if answer is None:
                 continue
             record = ""
-            if answer.records or answer.chain:
+            # tokens of the domain itself, which has no label, were read before
+            if label and (answer.records or answer.chain):
                 record = _record_at(label, answer, row, rules)
             here = seen.signal(answer, record)
             if found is None or _outranks(here, found):
@@ -136,8 +137,6 @@ def _record_at(label: str, answer: Answer, row: SignalRow, rules: Rules) -> str:
     """The record or name of an answer that shows a signal, "" without one."""
     if row.targets is not None:
         return next((each for each in targets_of(answer) if row.targets.find(each)), "")
-    if not label:  # tokens of the domain itself were read before
-        return ""
     index = rules.label_tokens[label]
     return next((each for each in sorted(answer.records) if index.find(each.strip().lower())), "")
 

@@ -72,7 +72,12 @@ def judge_again(stored: Stored, knowledge: Knowledge, as_of: dt.date) -> Rejudge
     if standing.previous is None:
         return None
     judgement = judge(
-        standing.previous, standing.history, knowledge.rules, as_of, standing.registration
+        standing.previous,
+        standing.history,
+        knowledge.rules,
+        as_of,
+        standing.registration,
+        known_fingerprint=standing.fingerprint,
     )
     encoded = msgspec.json.encode(judgement)
     return Rejudged(

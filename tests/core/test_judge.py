@@ -170,6 +170,15 @@ def test_publishing_p_none_never_scores_below_publishing_nothing(
     assert none >= nothing
 
 
+def test_fingerprint_that_is_known_from_before_makes_the_same_judgement(make_survey: Any) -> None:
+    survey = make_survey({"MX": NATRO_MX, "TXT": [TENANT]})
+    found = judge(survey, NO_HISTORY, RULES, AS_OF)
+    assert judge(survey, NO_HISTORY, RULES, AS_OF, known_fingerprint=found.fingerprint) == found
+    assert (
+        judge(survey, NO_HISTORY, RULES, AS_OF, known_fingerprint="a" * 32).fingerprint == "a" * 32
+    )
+
+
 @given(st.sampled_from(ZONES), histories)
 def test_same_input_gives_the_same_judgement(
     make_survey: Any, zone: dict[str, Any], history: History
