@@ -100,9 +100,9 @@ fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parse
 
 lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/pip install --quiet uv
-	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
-	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
-	@$(BIN)/uv pip compile requirements-fuzz.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-fuzz.lock
+	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
+	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
+	@$(BIN)/uv pip compile requirements-fuzz.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-fuzz.lock
 
 clean: ## Remove what was built; the data in .local stays
 	@rm -rf $(VENV) hunter/resolver/compiled build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
