@@ -91,10 +91,10 @@ class Case:
         async with self.db.acquire() as conn:
             return await conn.fetchval(query, *arguments)
 
-    async def wait_for(self, query: str, limit_s: float = 15) -> None:
+    async def wait_for(self, query: str, *arguments: object, limit_s: float = 15) -> None:
         """Wait until a query is true."""
         async with asyncio.timeout(limit_s):
-            while not await self.ask(query):
+            while not await self.ask(query, *arguments):
                 await asyncio.sleep(0.02)
 
     async def books(self, job_id: UUID) -> tuple[int, int, int]:
