@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -11,6 +12,15 @@ from aiohttp import web
 from hunter.core.errors import Misconfigured
 from hunter.ops.health import Answer, Health
 from hunter.ops.metrics import CONTENT_TYPE, Metrics
+
+#: path → what it tells; nobody needs a key for them
+PROBES: Final = {
+    "/healthz/live": "Liveness: the loop turns",
+    "/healthz/ready": "Readiness: database and Redis answer",
+    "/healthz/startup": "Startup: everything was there once",
+    "/healthz": "The earlier system's health check, always 200",
+    "/metrics": "Metrics in the Prometheus text format",
+}
 
 
 def probe_routes(health: Health, metrics: Metrics) -> list[web.RouteDef]:

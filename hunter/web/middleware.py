@@ -12,7 +12,9 @@ import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
+from hunter.core.scopes import PUBLIC
 from hunter.web.keys import CALLER, CONFIG, HEALTH, METRICS, REQUEST_ID
+from hunter.web.policies import POLICIES, Policy
 from hunter.web.problems import NotAuthenticated, from_aiohttp
 
 log = structlog.get_logger()
@@ -22,20 +24,6 @@ API: Final = "/api/v1"
 DEPRECATED_AT: Final = "@1767225600"
 SUNSET_AT: Final = "Fri, 31 Dec 2027 23:59:59 GMT"
 
-_LEGACY: Final = ("/ingest/", "/scan/", "/leads")
-#: what is open without a key; everything else wants it, so that a new route cannot be forgotten
-_OPEN: Final = frozenset(
-    {
-        "/",
-        "/openapi.json",
-        "/problems/{slug}",
-        "/healthz",
-        "/healthz/live",
-        "/healthz/ready",
-        "/healthz/startup",
-        "/metrics",
-    }
-)
 #: what an incoming X-Request-ID must match to be kept: it is written to logs and headers
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NO_ENDPOINT: Final = "unmatched"
@@ -93,8 +81,13 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
 
 def endpoint_of(request: web.Request) -> str:
     """The route's template: a closed set, whatever paths are asked for."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else _NO_ENDPOINT
+    policy = policy_of(request)
+    return policy.endpoint if policy is not None else _NO_ENDPOINT
+
+
+def policy_of(request: web.Request) -> Policy | None:
+    """What holds for the route; None when no route was found, which wants a key too."""
+    return request.app[POLICIES].get(request.match_info.route)
 
 
 @web.middleware
@@ -102,7 +95,8 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     """Let in whoever shows the admin key; without one set, everybody (development, loopback)."""
     key = request.app[CONFIG].admin_key
     request[CALLER] = "anonymous"
-    if key and endpoint_of(request) not in _OPEN:
+    policy = policy_of(request)
+    if key and (policy is None or policy.scope != PUBLIC):
         shown = _shown_key(request).encode(errors="surrogateescape")
         if not hmac.compare_digest(shown, key.encode()):
             raise NotAuthenticated(
@@ -124,7 +118,8 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     """Headers every answer carries, streams and errors too (signal on_response_prepare)."""
     response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if endpoint_of(request).startswith(_LEGACY):
+    policy = policy_of(request)
+    if policy is not None and policy.is_earlier:
         response.headers["Deprecation"] = DEPRECATED_AT
         response.headers["Sunset"] = SUNSET_AT
         response.headers["Link"] = f'<{API}{request.rel_url.raw_path}>; rel="successor-version"'

@@ -9,19 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from hunter import __version__
+from hunter.core.scopes import PUBLIC
+from hunter.ops.server import PROBES
 from hunter.web.middleware import API
 from hunter.web.problems import CONTENT_TYPE, Problem
 from hunter.web.routes import ROUTES, Route
 
 _REF: Final = "#/components/schemas/{name}"
-#: routes of hunter.ops.server: (path, summary)
-_PROBES: Final = (
-    ("/healthz/live", "Liveness: the loop turns"),
-    ("/healthz/ready", "Readiness: database and Redis answer"),
-    ("/healthz/startup", "Startup: everything was there once"),
-    ("/healthz", "The earlier system's health check, always 200"),
-    ("/metrics", "Metrics in the Prometheus text format"),
-)
 
 
 def document() -> dict[str, Any]:
@@ -37,7 +31,7 @@ def document() -> dict[str, Any]:
             earlier = _operation(route, refs) | {"deprecated": True}
             earlier["operationId"] += "_unversioned"
             paths.setdefault(route.path, {})[route.method.lower()] = earlier
-    for path, summary in _PROBES:
+    for path, summary in PROBES.items():
         paths[path] = {"get": _probe(path, summary)}
     return {
         "openapi": "3.1.0",
@@ -82,8 +76,9 @@ def _operation(route: Route, refs: dict[int, Any]) -> dict[str, Any]:
     if route.body:
         content = {name: {"schema": _body(kind, refs)} for name, kind in route.body.items()}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.versioned:
-        operation["security"] = [{"bearer": []}, {"header": []}, {}]
+    if route.scope != PUBLIC:
+        # the empty one stands for an open server in development
+        operation["security"] = [{"bearer": [route.scope]}, {"header": [route.scope]}, {}]
     return operation
 
 

@@ -8,6 +8,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from hunter.core.scopes import PUBLIC, Access, Scope
+from hunter.ops.server import PROBES
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
@@ -15,6 +17,7 @@ from hunter.web import admin, calibration, home, ingests, leads, scans
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
+from hunter.web.policies import POLICIES, Policies, Policy
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
 from hunter.web.requests import (
@@ -47,6 +50,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
+    #: the right a key needs for it, or PUBLIC; required, so that no route is open by oversight
+    scope: Access
     handler: Handler
     summary: str
     #: type of the query string
@@ -71,12 +76,24 @@ _FILE: Final = {
 }
 
 
-def _route(
-    method: str, path: str, handler: Handler, summary: str, answer: Any = None, **more: Any
+def _route(  # noqa: PLR0917  # a row of the table below
+    method: str,
+    path: str,
+    scope: Access,
+    handler: Handler,
+    summary: str,
+    answer: Any = None,
+    **more: Any,
 ) -> Route:
-    status = more.pop("status", 200)
+    answers = {more.pop("status", 200): answer}
     return Route(
-        method=method, path=path, handler=handler, summary=summary, answers={status: answer}, **more
+        method=method,
+        path=path,
+        scope=scope,
+        handler=handler,
+        summary=summary,
+        answers=answers,
+        **more,
     )
 
 
@@ -84,33 +101,33 @@ _JSON = "application/json"
 
 # fmt: off
 ROUTES: Final[tuple[Route, ...]] = (
-    _route("POST", "/ingest/domain", ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
-    _route("POST", "/ingest/csv", ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
-    _route("GET", "/ingest/batches/{batch_id}", ingests.show_batch, "How a file came out", Batch),
-    _route("GET", "/ingest/batches/{batch_id}/rejects", ingests.batch_rejects, "Rows of a file that gave no company", Page[RejectView], query=PageQuery),
+    _route("POST", "/ingest/domain", Scope.SCAN_WRITE, ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
+    _route("POST", "/ingest/csv", Scope.SCAN_WRITE, ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
+    _route("GET", "/ingest/batches/{batch_id}", Scope.SCAN_READ, ingests.show_batch, "How a file came out", Batch),
+    _route("GET", "/ingest/batches/{batch_id}/rejects", Scope.SCAN_READ, ingests.batch_rejects, "Rows of a file that gave no company", Page[RejectView], query=PageQuery),
 
-    Route(method="POST", path="/scan/domain", handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
-    _route("POST", "/scan/bulk", scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
-    _route("GET", "/scan/bulk", scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
-    _route("GET", "/scan/bulk/{job_id}", scans.show_job, "How far a scan is", JobProgress),
-    _route("GET", "/scan/bulk/{job_id}/results", scans.job_results, "Results: a page as JSON, or all as NDJSON or CSV", Page[ResultView], query=ResultsQuery),
-    _route("GET", "/scan/bulk/{job_id}/rejects", scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
-    _route("POST", "/scan/bulk/{job_id}/cancel", scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
-    _route("POST", "/scan/bulk/{job_id}/redrive", scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
+    Route(method="POST", path="/scan/domain", scope=Scope.SCAN_WRITE, handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
+    _route("POST", "/scan/bulk", Scope.SCAN_WRITE, scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
+    _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
+    _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
+    _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON or CSV", Page[ResultView], query=ResultsQuery),
+    _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
+    _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
+    _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 
-    _route("GET", "/leads", leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
-    _route("GET", "/tenants", leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
-    _route("GET", "/leads/{domain}", leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
-    _route("GET", "/leads/{domain}/score-breakdown", leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
-    _route("GET", "/leads/{domain}/explain", leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
-    _route("GET", "/leads/{domain}/sales-summary", leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
+    _route("GET", "/leads", Scope.LEADS_READ, leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
+    _route("GET", "/tenants", Scope.LEADS_READ, leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
+    _route("GET", "/leads/{domain}", Scope.LEADS_READ, leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
+    _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
+    _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
+    _route("GET", "/leads/{domain}/sales-summary", Scope.LEADS_READ, leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
 
-    _route("GET", "/admin/rules", admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
-    _route("GET", "/calibration", calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
+    _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
+    _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 
-    _route("GET", "/", home.front, "What this is and where things are", versioned=False),
-    _route("GET", "/openapi.json", home.openapi, "This document", versioned=False),
-    _route("GET", "/problems/{slug}", home.problem, "What a problem type means", Kind, versioned=False),
+    _route("GET", "/", PUBLIC, home.front, "What this is and where things are", versioned=False),
+    _route("GET", "/openapi.json", PUBLIC, home.openapi, "This document", versioned=False),
+    _route("GET", "/problems/{slug}", PUBLIC, home.problem, "What a problem type means", Kind, versioned=False),
 )
 # fmt: on
 
@@ -127,6 +144,28 @@ def add_routes(app: web.Application) -> None:
             app.router.add_routes(
                 [web.RouteDef(add.method, API + add.path, add.handler, add.kwargs)]
             )
+    app[POLICIES] = _policies(app)
+
+
+def _policies(app: web.Application) -> Policies:
+    """The policy of every route of the router; RuntimeError names those that have none."""
+    known = {("GET", path): Policy(endpoint=path, scope=PUBLIC) for path in PROBES}
+    for route in ROUTES:
+        paths = (API + route.path, route.path) if route.versioned else (route.path,)
+        for path in paths:
+            known[route.method, path] = Policy(
+                endpoint=path,
+                scope=route.scope,
+                is_earlier=route.versioned and path == route.path,
+            )
+    found: Policies = {}
+    for each in app.router.routes():
+        path = each.resource.canonical if each.resource else ""
+        policy = known.get(("GET" if each.method == "HEAD" else each.method, path))
+        if policy is None:
+            raise RuntimeError(f"{each.method} {path} says neither a scope nor PUBLIC")
+        found[each] = policy
+    return found
 
 
 def _without_query(handler: Handler) -> Handler:

@@ -1,0 +1,58 @@
+"""Who may do what: no route without an authorization of its own."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from hunter.config import Config
+from hunter.core.scopes import PUBLIC, Scope, allows
+from hunter.ops.server import PROBES
+from hunter.web.app import create_app
+from hunter.web.policies import POLICIES
+from hunter.web.routes import ROUTES, Route, add_routes
+
+#: what nobody needs a key for; a route that joins them is a decision, made here as well
+OPEN = {"/", "/openapi.json", "/problems/{slug}", *PROBES}
+
+
+def test_every_route_of_the_router_says_who_may_use_it(config: Config) -> None:
+    app = create_app(config)
+    routes = list(app.router.routes())
+
+    policies = app[POLICIES]
+
+    assert len(routes) > 40
+    assert set(routes) == set(policies)
+    assert all(each.scope in {PUBLIC, *Scope} for each in policies.values())
+    assert {each.endpoint for each in policies.values() if each.scope == PUBLIC} == OPEN
+
+
+async def _nobody(_request: web.Request) -> web.Response:
+    return web.Response()
+
+
+def test_an_application_with_a_route_that_says_nothing_does_not_start() -> None:
+    app = web.Application()
+    app.router.add_get("/forgotten", _nobody)
+
+    with pytest.raises(RuntimeError, match="/forgotten says neither a scope nor PUBLIC"):
+        add_routes(app)
+
+
+def test_a_route_cannot_be_written_without_a_scope() -> None:
+    with pytest.raises(TypeError, match="scope"):
+        Route(method="GET", path="/forgotten", handler=_nobody, summary="")  # type: ignore[call-arg]
+
+    assert all(route.scope in {PUBLIC, *Scope} for route in ROUTES)
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_scope_allows_itself_and_nothing_else_but_what_is_public(scope: Scope) -> None:
+    own = frozenset({scope})
+    others = [each for each in Scope if each is not scope]
+
+    assert allows(own, scope)
+    assert allows(own, PUBLIC)
+    assert not any(allows(own, each) for each in others if scope is not Scope.ADMIN)
+    assert all(allows(frozenset({Scope.ADMIN}), each) for each in Scope)
