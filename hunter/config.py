@@ -205,6 +205,11 @@ class Config:
         "debug, info, warning, error or critical. debug only in development.",
         _choice("debug", "info", "warning", "error", "critical"),
     )
+    sentry_dsn: str = _setting(
+        Secret(""),
+        "DSN of Sentry, to which errors are reported without anything personal. Empty: nothing is sent.",
+        _url("https", "http"),
+    )
     admin_key: str = _setting(
         Secret(""),
         "Bearer key every API route wants. Empty: open, allowed in development on loopback only.",

@@ -15,6 +15,7 @@ from hunter.core.errors import Misconfigured
 from hunter.core.points import read_crash
 from hunter.ops.crash import arm
 from hunter.ops.log import configure_logging
+from hunter.ops.reports import open_reports
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -32,7 +33,7 @@ def require_servers(config: Config, command: str) -> None:
 
 def run_service(service: Service, config: Config) -> int:
     """Run until SIGTERM or SIGINT, which drain; a second signal ends at once."""
-    configure_logging(config)
+    configure_logging(config, report=open_reports(config))
     arm(read_crash(config.crash))
     uvloop.run(until_signalled(service))
     return Exit.OK

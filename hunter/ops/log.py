@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
 import structlog
@@ -33,11 +33,14 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)\b(x-api-key|api_key|password|token|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;}]+"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?<=[\w/])\?[\w%.\[\]-]+=[^\s\"']*"), f"?{HIDDEN}"),
+    # PostgreSQL quotes whole rows here, company names and contacts among them
+    (re.compile(r"(?m)^(DETAIL|CONTEXT|QUERY|WHERE):.*$(?:\n(?!\s|$|HINT:|[\w.]+(?:Error|Exception|Exit|Group)\b|During |The above |Traceback ).*$)*"), rf"\1: {HIDDEN}"),
 )  # fmt: skip
 
 #: what at least one pattern needs; most texts have none of it, and one look is cheaper than five
 _SUSPECT: Final = re.compile(
-    r"[@?]|://|(?i:bearer|basic|api-key|api_key|password|token|secret)", re.ASCII
+    r"[@?]|://|(?i:bearer|basic|api-key|api_key|password|token|secret)|DETAIL:|CONTEXT:|QUERY:|WHERE:",
+    re.ASCII,
 )
 _DEEPEST = 6
 
@@ -51,25 +54,25 @@ def scrub_text(text: str) -> str:
     return text
 
 
-def scrub(value: object, depth: int = 0) -> object:
-    """The value with everything private replaced, by key and by pattern, at any depth."""
+def scrub(value: object, depth: int = 0, *, deepest: int = _DEEPEST) -> object:
+    """The value with everything private replaced, by key and by pattern; cut below `deepest`."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
         return scrub_text(value)
-    if depth >= _DEEPEST:
+    if depth >= deepest:
         return "…"
     if isinstance(value, Mapping):
-        return {str(key): _scrub_item(str(key), each, depth) for key, each in value.items()}
+        return {str(k): _scrub_item(str(k), each, depth, deepest) for k, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [scrub(each, depth + 1) for each in value]
+        return [scrub(each, depth + 1, deepest=deepest) for each in value]
     return scrub_text(repr(value))
 
 
-def _scrub_item(key: str, value: object, depth: int) -> object:
+def _scrub_item(key: str, value: object, depth: int, deepest: int = _DEEPEST) -> object:
     if key.lower().replace("-", "_") in PRIVATE_KEYS:
         return HIDDEN
-    return scrub(value, depth + 1)
+    return scrub(value, depth + 1, deepest=deepest)
 
 
 def hide_private(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -89,25 +92,54 @@ def _upper_level(_logger: WrappedLogger, _name: str, event: EventDict) -> EventD
     return event
 
 
-def configure_logging(config: Config, stream: TextIO | None = None) -> None:
+#: is told of an error: the exception or None, the event, and the line's other fields
+Report = Callable[[BaseException | None, str, Mapping[str, object]], None]
+
+
+def _telling(report: Report) -> Processor:
+    """Processor: lines of errors go to the report as well, before a traceback becomes text."""
+
+    def tell(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        if event.get("level") in {"error", "critical"}:
+            report(_exception_in(event.get("exc_info")), str(event.get("event", "")), event)
+        return event
+
+    return tell
+
+
+def _exception_in(exc_info: object) -> BaseException | None:
+    """`exc_info` as the logging methods take it: True, an exception, or the triple of sys.exc_info."""
+    if isinstance(exc_info, BaseException):
+        return exc_info
+    if isinstance(exc_info, tuple):
+        exc_info = exc_info[1]
+        return exc_info if isinstance(exc_info, BaseException) else None
+    return sys.exc_info()[1] if exc_info else None
+
+
+def configure_logging(
+    config: Config, stream: TextIO | None = None, *, report: Report | None = None
+) -> None:
     """Send every log line, structlog's and the standard library's, to `stream` (stdout).
 
-    Production writes one JSON object a line, development a readable line.
+    Production writes one JSON object a line, development a readable line. `report` is told of
+    every line of an error.
     """
     stream = stream or sys.stdout
+    processors = [*_FIRST, *([_telling(report)] if report else []), *_LAST]
     level = getattr(logging, config.log_level.upper())
     render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
     if config.environment != "production":
         render = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     structlog.configure(
-        processors=[*_PROCESSORS, render],
+        processors=[*processors, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(stream),
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_PROCESSORS,
+            foreign_pre_chain=processors,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
@@ -116,10 +148,12 @@ def configure_logging(config: Config, stream: TextIO | None = None) -> None:
     logging.getLogger("aiohttp.access").disabled = True
 
 
-_PROCESSORS: Final[list[Processor]] = [
+_FIRST: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
+]
+_LAST: Final[list[Processor]] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     _upper_level,

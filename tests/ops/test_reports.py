@@ -1,0 +1,185 @@
+"""Errors reported to Sentry: by the real API and worker, to an ingest endpoint on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from hunter.config import Config
+from hunter.local.servers import free_port
+from hunter.ops.log import scrub_text
+from hunter.ops.reports import open_reports
+
+MAIL, COMPANY, QUERY = "kanarya@canary-firma.com.tr", "Kanarya Ticaret", "kanarya-query"
+KEY = "kanarya-key-with-more-than-24-letters"
+#: what a broken row quotes, as PostgreSQL's own constraints do
+REFUSE = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'row refused' USING ERRCODE = '23505', DETAIL = NEW::text; END $$
+"""
+
+
+class Ingest:
+    """What a Sentry server would have got."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.raw = b""
+        self.came = asyncio.Condition()
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.raw += body
+        for line in body.splitlines():
+            try:
+                item = json.loads(line)
+            except ValueError:
+                continue
+            if "event_id" in item and ("exception" in item or "message" in item):
+                self.events.append(item)
+        async with self.came:
+            self.came.notify_all()
+        return web.json_response({})
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(30), self.came:
+            await self.came.wait_for(lambda: len(self.events) >= count)
+
+
+@pytest.fixture
+async def ingest() -> AsyncIterator[tuple[Ingest, str]]:
+    taken = Ingest()
+    app = web.Application()
+    app.router.add_post("/api/1/envelope/", taken.take)
+    async with TestServer(app) as server:
+        yield taken, f"http://public@127.0.0.1:{server.port}/1"
+
+
+@asynccontextmanager
+async def process(command: str, config: Config, port: int, **more: str) -> AsyncIterator[str]:
+    """`hunter serve` or `hunter work` over the test's servers; its URL once it is ready."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("HUNTER_")}
+    setting = "HUNTER_PORT" if command == "serve" else "HUNTER_WORKER_PORT"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "hunter",
+        command,
+        env=environ
+        | {
+            setting: str(port),
+            "HUNTER_DATABASE_URL": str(config.database_url),
+            "HUNTER_REDIS_URL": str(config.redis_url),
+            "HUNTER_DATA_DIR": str(config.data_dir),
+            "HUNTER_ALLOW_TEST_NAMES": "true",
+        }
+        | more,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            while not await _is_ready(http, url):
+                await asyncio.sleep(0.05)
+        yield url
+    finally:
+        child.terminate()
+        await child.wait()
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(f"{url}/healthz/startup") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def test_an_error_of_the_api_is_reported_without_anything_personal(
+    config: Config, ingest: tuple[Ingest, str]
+) -> None:
+    taken, dsn = ingest
+    database = await asyncpg.connect(str(config.database_url))
+    await database.execute(REFUSE)
+    await database.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON lead FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    await database.close()
+
+    async with (
+        process("serve", config, free_port(), HUNTER_SENTRY_DSN=dsn, HUNTER_ADMIN_KEY=KEY) as url,
+        aiohttp.ClientSession(headers={"X-API-Key": KEY, "X-Request-ID": "r-1"}) as http,
+    ):
+        company = {"domain": "canary-firma.com.tr", "company_name": COMPANY, "email": MAIL}
+        async with http.post(f"{url}/api/v1/ingest/domain", json=company) as answer:
+            assert answer.status == 500
+        async with http.get(f"{url}/api/v1/leads?q={QUERY}") as answer:
+            assert answer.status == 200
+        await taken.until(1)
+
+    (event,) = taken.events
+    assert event["transaction"] == "POST /api/v1/ingest/domain"
+    assert event["tags"]["request_id"] == "r-1"
+    assert event["request"] == {"method": "POST"}
+    assert event["exception"]["values"][-1]["type"] == "UniqueViolationError"
+    frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert any(frame["module"].startswith("hunter.") for frame in frames)
+    assert all("vars" not in frame for frame in frames)
+    for canary in (MAIL, COMPANY, KEY, QUERY):
+        assert canary.encode() not in taken.raw
+
+
+async def test_an_error_of_a_worker_is_reported_with_its_job(
+    config: Config, ingest: tuple[Ingest, str]
+) -> None:
+    taken, dsn = ingest
+    database = await asyncpg.connect(str(config.database_url))
+    await database.execute(REFUSE)
+    await database.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON scan_chunk FOR EACH ROW "
+        "WHEN (NEW.state = 'done') EXECUTE FUNCTION refuse()"
+    )
+    await database.close()
+    more = {"HUNTER_SENTRY_DSN": dsn, "HUNTER_DNS_SERVERS": "127.0.0.1:1"}
+
+    async with (
+        process("serve", config, free_port()) as url,
+        process("work", config, free_port(), **more),
+        aiohttp.ClientSession() as http,
+    ):
+        async with http.post(f"{url}/api/v1/scan/domain", json={"domain": "a.example"}) as answer:
+            job = (await answer.json())["job_id"]
+        await taken.until(1)
+
+    event = taken.events[0]
+    assert event["tags"]["job"] == job
+    assert event["exception"]["values"][-1]["type"] == "UniqueViolationError"
+    assert event["extra"]["event"] == "chunk failed"
+
+
+def test_without_a_dsn_nothing_is_loaded_and_nothing_reported() -> None:
+    assert open_reports(Config()) is None
+
+
+def test_what_postgresql_quotes_of_a_row_is_taken_out() -> None:
+    trace = (
+        "asyncpg.exceptions.UniqueViolationError: duplicate key\n"
+        f"DETAIL:  Key (company_name)=({COMPANY}\nve Ortakları) already exists.\n"
+        "\nDuring handling of the above exception, another exception occurred:\n"
+    )
+
+    text = scrub_text(trace)
+    assert COMPANY not in text
+    assert "Ortakları" not in text
+    assert "duplicate key\nDETAIL: ***\n\nDuring handling" in text
