@@ -1,0 +1,108 @@
+"""Changes matched by rules: alerts and their messages, written in the transaction of the change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from hunter.store.database import LONG_S, Connection
+
+#: matched in one statement; with more the later ones follow in the same transaction
+_AT_ONCE: Final = 1000
+
+#: What may notify of the change `c` at all: a kind of the schema's set, and a score that moved by
+#: ten points or more.
+NOTIFIES: Final[LiteralString] = """
+    c.kind NOT IN ('reclassified', 'fact_table_effect', 'observation_failed', 'scan_health_degraded')
+    AND (
+        c.kind <> 'score_changed'
+        OR jsonb_typeof(c.before -> 'score') IS DISTINCT FROM 'number'
+        OR jsonb_typeof(c.after -> 'score') IS DISTINCT FROM 'number'
+        OR abs((c.after ->> 'score')::numeric - (c.before ->> 'score')::numeric) >= 10
+    )
+"""
+#: Whether the filters of rule `r` want the change `c` of the lead `l`. A filter by provider also
+#: holds for the one that a company leaves.
+WANTS: Final[LiteralString] = """
+    c.kind = ANY(r.kinds)
+    AND (r.segments IS NULL OR l.segment = ANY(r.segments))
+    AND (r.providers IS NULL OR l.provider = ANY(r.providers)
+         OR c.before ->> 'provider' = ANY(r.providers))
+    AND (r.min_score IS NULL OR l.score >= r.min_score)
+    AND (r.lowest_priority IS NULL OR l.priority <= r.lowest_priority)
+    AND (r.domains IS NULL OR c.domain = ANY(r.domains))
+    AND (r.markets IS NULL
+         OR coalesce(substring(c.domain FROM '[.]([^.]{2})$'), 'global') = ANY(r.markets))
+"""
+#: What is told of the change `c` of the lead `l`. Contacts and notes are no part of it.
+CONTENT: Final[LiteralString] = """
+    jsonb_build_object(
+        'domain', c.domain, 'before', c.before, 'after', c.after,
+        'rules_version', coalesce(l.rules_version, ''),
+        'lead', jsonb_build_object(
+            'display_name', l.display_name, 'company_name', l.company_name,
+            'segment', l.segment, 'priority', l.priority, 'score', l.score,
+            'confidence', l.confidence, 'provider', l.provider, 'mx_operator', l.mx_operator,
+            'gateway', l.gateway, 'tenant_state', l.tenant_state, 'mail_state', l.mail_state,
+            'posture', l.posture, 'dmarc_policy', l.dmarc_policy
+        )
+    )
+"""
+_RAISE: Final[LiteralString] = f"""
+    WITH matched AS (
+        SELECT r.id AS rule_id, r.cadence, c.id AS change_id
+        FROM change c JOIN lead l ON l.domain = c.domain
+        JOIN alert_rule r ON r.is_enabled AND r.deleted_at IS NULL AND {WANTS}
+        WHERE c.id = ANY($1::uuid[]) AND {NOTIFIES}
+    ), told AS (
+        INSERT INTO alert_event (change_id, domain, kind, at, sequence, content)
+        SELECT c.id, c.domain, c.kind, c.at, c.sequence, {CONTENT}
+        FROM change c JOIN lead l ON l.domain = c.domain
+        WHERE c.id IN (SELECT change_id FROM matched)
+        ON CONFLICT DO NOTHING
+    ), raised AS (
+        INSERT INTO alert (id, rule_id, change_id, domain, kind)
+        SELECT hunter_uuid7(), m.rule_id, m.change_id, c.domain, c.kind
+        FROM matched m JOIN change c ON c.id = m.change_id
+        ON CONFLICT DO NOTHING
+        RETURNING rule_id, change_id, domain
+    ), due AS (
+        INSERT INTO delivery (id, kind, rule_id, endpoint_id, change_id, domain)
+        SELECT hunter_uuid7(), 'event', a.rule_id, e.endpoint_id, a.change_id, a.domain
+        FROM raised a JOIN matched m USING (rule_id, change_id)
+        JOIN alert_rule_endpoint e ON e.rule_id = a.rule_id
+        WHERE m.cadence = 'immediate'
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT (SELECT count(*) FROM raised) AS alerts, (SELECT count(*) FROM due) AS deliveries
+"""  # noqa: S608  # of constants
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """What came of changes."""
+
+    #: matches of a rule and a change
+    alerts: int = 0
+    #: messages that are due now; those of daily rules come with their digest
+    deliveries: int = 0
+
+
+async def raise_alerts(conn: Connection, changes: Sequence[UUID]) -> Raised:
+    """Match changes against every rule in force and make their alerts and messages.
+
+    Run it in the transaction that wrote the changes, after their leads were written: then a change
+    has its messages or is not there, and however often the transaction is run again, each is there
+    once. Everything is one statement for a thousand changes.
+    """
+    alerts = deliveries = 0
+    for start in range(0, len(changes), _AT_ONCE):
+        part = changes[start : start + _AT_ONCE]
+        row = await conn.fetchrow(_RAISE, part, timeout=LONG_S)
+        if row is not None:
+            alerts += row["alerts"]
+            deliveries += row["deliveries"]
+    return Raised(alerts, deliveries)
