@@ -103,7 +103,7 @@ COLUMNS: Final[LiteralString] = """
     posture, dmarc_policy, reason, rules_version, fingerprint, judgement, seen, call_rank
 """
 #: a priority is a range of `call_rank`, which the index holds; scores as the indexes hold them
-_FILTERS: Final[LiteralString] = """
+FILTERS: Final[LiteralString] = """
     FROM lead
     WHERE ($1::text IS NULL OR segment = $1)
       AND ($2::text IS NULL OR provider = $2)
@@ -147,27 +147,27 @@ async def get_many(conn: Connection, domains: list[str]) -> dict[str, Lead]:
 
 
 _SEARCH_BY_CALL: Final[LiteralString] = f"""
-    SELECT {COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {FILTERS}
       AND ($20::integer IS NULL OR (call_rank, domain) > ($20, $21::text))
     ORDER BY call_rank, domain LIMIT $19
 """
 _SEARCH_BY_SCORE: Final[LiteralString] = f"""
-    SELECT {COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {FILTERS}
       AND ($20::integer IS NULL OR (coalesce(score, -1), domain) < ($20, $21::text))
     ORDER BY coalesce(score, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_CONFIDENCE: Final[LiteralString] = f"""
-    SELECT {COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {FILTERS}
       AND ($20::real IS NULL OR (coalesce(confidence, -1), domain) < ($20, $21::text))
     ORDER BY coalesce(confidence, -1) DESC, domain DESC LIMIT $19
 """
 _SEARCH_BY_DOMAIN: Final[LiteralString] = f"""
-    SELECT {COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {FILTERS}
       AND ($20::text IS NULL OR domain > $20) AND ($21::text IS NULL OR true)
     ORDER BY domain LIMIT $19
 """
 _SEARCH_BY_SCANNED: Final[LiteralString] = f"""
-    SELECT {COLUMNS} {_FILTERS}
+    SELECT {COLUMNS} {FILTERS}
       AND ($20::text IS NULL
            OR (coalesce(last_scanned_at, '-infinity'::timestamptz), domain)
               < ($20::text::timestamptz, $21::text))
@@ -196,14 +196,15 @@ async def search(
     query, kind = _SEARCHES[sort]
     key, domain = read_cursor(sort.value, after, kind, str)
     statement = await conn.prepare(query)
-    rows = await statement.fetch(*_arguments(wanted), limit + 1, key, domain)
+    rows = await statement.fetch(*filter_arguments(wanted), limit + 1, key, domain)
     leads = [lead_from_row(row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(leads)
     return Page(leads, write_cursor(sort.value, *_key(rows[limit - 1], sort)))
 
 
-def _arguments(wanted: LeadFilter) -> tuple[object, ...]:
+def filter_arguments(wanted: LeadFilter) -> tuple[object, ...]:
+    """The values of `FILTERS`, $1 to $18."""
     folded = fold(wanted.q) if wanted.q else ""
     return (
         wanted.segment,

@@ -24,7 +24,7 @@ from hunter.store.tenants import Sibling
 from hunter.web.explanation import explanation_view
 from hunter.web.keys import DB, PRICES, RULES
 from hunter.web.language import language_headers, language_of
-from hunter.web.requests import LanguageQuery, LeadsQuery, PageQuery
+from hunter.web.requests import LanguageQuery, LeadsQuery, LeadsWanted, PageQuery
 from hunter.web.schema import read_query, render
 from hunter.web.views import (
     lead_item,
@@ -41,8 +41,7 @@ _SHOWN_SIBLINGS = 50
 async def index(request: web.Request) -> web.Response:
     """GET /leads"""
     query = read_query(request, LeadsQuery)
-    for name in ("provider", "mx_operator", "gateway"):
-        _require_known(name, getattr(query, name), request.app[RULES].current.rules)
+    require_known(query, request.app[RULES].current.rules)
     async with request.app[DB].acquire() as conn:
         page = await leads.search(conn, query.wanted(), query.sort, query.cursor, query.limit)
     return render(Page([lead_item(each) for each in page.items], page.next_cursor))
@@ -61,6 +60,12 @@ def known_operators(rules: Rules) -> frozenset[str]:
     words = {provider.SELF_HOSTED, provider.MIXED, provider.BROKEN}
     families = {row.family for row in rules.providers.values()}
     return frozenset(words | families | rules.providers.keys() | rules.identity.suites.keys())
+
+
+def require_known(wanted: LeadsWanted, rules: Rules) -> None:
+    """Raises InvalidInput when the filter names an operator nobody knows."""
+    for name in ("provider", "mx_operator", "gateway"):
+        _require_known(name, getattr(wanted, name), rules)
 
 
 def _require_known(name: str, value: str | None, rules: Rules) -> None:

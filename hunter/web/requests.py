@@ -122,21 +122,9 @@ class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     status: Literal["pending", "running", "completed", "cancelled"] | None = None
 
 
-class ResultsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
-    """A page of results, or all of them as NDJSON or CSV."""
+class LeadsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which leads; no parameter wants all."""
 
-    #: the Accept header is asked without it
-    format: Literal["json", "ndjson", "csv"] | None = None
-    #: language of the findings; Accept-Language is asked without it
-    lang: Language | None = None
-
-
-class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which leads, in which order."""
-
-    limit: PageLimit = 50
-    cursor: str | None = None
-    sort: Sort = Sort.CALL
     segment: Segment | None = None
     provider: str | None = None
     mx_operator: str | None = None
@@ -162,3 +150,46 @@ class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The filter part, as the store takes it."""
         names = LeadFilter.__struct_fields__
         return LeadFilter(**{name: getattr(self, name) for name in names})
+
+
+class LeadsQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
+    """Which leads, in which order."""
+
+    limit: PageLimit = 50
+    cursor: str | None = None
+    sort: Sort = Sort.CALL
+
+
+#: which columns: all of Hunter's, or those from which Dynamics 365 imports leads
+Profile = Literal["hunter", "dynamics365"]
+Delimiter = Literal["comma", "semicolon", "tab"]
+
+
+class ExportQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
+    """Which leads go into a file, and how it is written."""
+
+    #: by domain, each lead comes exactly once whatever happens meanwhile
+    sort: Literal["domain", "call"] = "domain"
+    #: CSV without it and without an Accept header
+    format: Literal["ndjson", "csv", "xlsx"] | None = None
+    profile: Profile = "hunter"
+    #: of the headings; Accept-Language is asked without it
+    lang: Language | None = None
+    #: CSV only: the mark by which Excel knows UTF-8
+    bom: bool = True
+    #: CSV only; Excel in Turkish opens those with semicolons
+    delimiter: Delimiter = "comma"
+
+
+class ResultsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """A page of results, or all of them as a file."""
+
+    #: the Accept header is asked without it
+    format: Literal["json", "ndjson", "csv", "xlsx"] | None = None
+    profile: Profile = "hunter"
+    #: of findings and headings; Accept-Language is asked without it
+    lang: Language | None = None
+    #: CSV only: the mark by which Excel knows UTF-8
+    bom: bool = True
+    #: CSV only; Excel in Turkish opens those with semicolons
+    delimiter: Delimiter = "comma"

@@ -13,7 +13,7 @@ from hunter.ops.server import PROBES
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import admin, calibration, home, ingests, leads, scans
+from hunter.web import admin, calibration, exports, home, ingests, leads, scans
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
@@ -25,6 +25,7 @@ from hunter.web.requests import (
     CalibrationQuery,
     CompanyRequest,
     DepthQuery,
+    ExportQuery,
     IngestQuery,
     JobsQuery,
     LanguageQuery,
@@ -110,12 +111,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/scan/bulk", Scope.SCAN_WRITE, scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
-    _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON or CSV", Page[ResultView], query=ResultsQuery),
+    _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON, CSV or XLSX", Page[ResultView], query=ResultsQuery),
     _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
     _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
     _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 
     _route("GET", "/leads", Scope.LEADS_READ, leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
+    _route("GET", "/leads/export", Scope.EXPORT_READ, exports.export_leads, "Leads as a file: CSV, XLSX or NDJSON, for people or for Dynamics 365", query=ExportQuery),
     _route("GET", "/tenants", Scope.LEADS_READ, leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", Scope.LEADS_READ, leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),

@@ -23,6 +23,8 @@ from hunter.store.jobs import JobProgress, Reject
 from hunter.store.pages import Page
 from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
+from hunter.web.files import send_file
+from hunter.web.flat import dynamics_layout, dynamics_row, flat_result, result_layout
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
 from hunter.web.language import language_headers, language_of
 from hunter.web.middleware import API
@@ -37,8 +39,8 @@ from hunter.web.requests import (
     ScanRequest,
 )
 from hunter.web.schema import read_json, read_query, render
-from hunter.web.streams import every_page, stream_csv, stream_ndjson, wanted_format
-from hunter.web.views import RESULT_COLUMNS, result_row, result_view
+from hunter.web.streams import every_page, stream_ndjson, wanted_format
+from hunter.web.views import result_row, result_view
 
 TEXT: Final = "text/plain"
 JSON: Final = "application/json"
@@ -264,7 +266,7 @@ async def job_rejects(request: web.Request) -> web.Response:
 
 
 async def job_results(request: web.Request) -> web.StreamResponse:
-    """GET /scan/bulk/{job_id}/results: a page, or all as NDJSON or CSV"""
+    """GET /scan/bulk/{job_id}/results: a page, or all as a file"""
     query = read_query(request, ResultsQuery)
     job_id = id_in_path(request, "job_id")
 
@@ -275,16 +277,19 @@ async def job_results(request: web.Request) -> web.StreamResponse:
         async with request.app[DB].acquire() as conn:
             return await results.results_page(conn, job_id, cursor, limit)
 
-    match wanted_format(request, query.format):
-        case "ndjson":
-            return await stream_ndjson(request, every_page(fetch, view))
-        case "csv":
-            rows = every_page(fetch, result_row)
-            return await stream_csv(request, RESULT_COLUMNS, rows, f"results-{job_id}.csv")
-        case _:
-            page = await fetch(query.cursor, query.limit)
-            items = [view(each) for each in page.items]
-            return render(Page(items, page.next_cursor), headers=language_headers(language))
+    answered = wanted_format(request, query.format)
+    if answered == "json":
+        page = await fetch(query.cursor, query.limit)
+        items = [view(each) for each in page.items]
+        return render(Page(items, page.next_cursor), headers=language_headers(language))
+    if query.profile == "hunter" and answered == "ndjson":
+        return await stream_ndjson(request, every_page(fetch, view))
+    name = f"results-{job_id}"
+    if query.profile == "hunter":
+        rows = every_page(fetch, result_row)
+        return await send_file(request, rows, result_layout(language), query, name)
+    rows = every_page(fetch, lambda result: dynamics_row(flat_result(result)))
+    return await send_file(request, rows, dynamics_layout(language), query, name)
 
 
 def id_in_path(request: web.Request, name: str) -> UUID:

@@ -1,9 +1,10 @@
-"""Long answers row by row: NDJSON and CSV, with memory for one page whatever the length."""
+"""Long answers row by row: NDJSON, CSV and XLSX, with memory for one page whatever the length."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import datetime as dt
 import io
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -14,20 +15,28 @@ import structlog
 from aiohttp import web
 
 from hunter.store.pages import Page
+from hunter.web.workbook import Workbook, starts_formula
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: a caller that takes nothing for so long is let go
 WRITE_DEADLINE_S: Final = 60.0
-#: a spreadsheet takes a cell that starts so for a formula and may run it
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class CsvForm(msgspec.Struct, frozen=True):
+    """How a CSV is written."""
+
+    delimiter: str = ","
+    #: the mark by which Excel knows UTF-8
+    bom: bool = True
 
 
 def wanted_format(request: web.Request, asked: str | None) -> str:
-    """json, ndjson or csv: what the query asks for, else what the Accept header names first."""
+    """json, ndjson, csv or xlsx: what the query asks for, else what the Accept header names first."""
     if asked:
         return asked
     for part in request.headers.get("Accept", "").split(","):
@@ -36,6 +45,8 @@ def wanted_format(request: web.Request, asked: str | None) -> str:
                 return "ndjson"
             case "text/csv":
                 return "csv"
+            case media if media == XLSX:
+                return "xlsx"
             case "application/json" | "*/*":
                 return "json"
             case _:
@@ -70,28 +81,54 @@ async def stream_csv(
     header: Sequence[str],
     pages: AsyncGenerator[list[Any], None],
     filename: str,
+    form: CsvForm | None = None,
 ) -> web.StreamResponse:
     """Rows a spreadsheet opens as they are: UTF-8 with its mark, and no cell is a formula."""
-    headers = {
-        "Content-Type": f"{CSV}; charset=utf-8",
-        "Content-Disposition": f'attachment; filename="{filename}"',
-    }
-    head = b"\xef\xbb\xbf" + _csv_rows([header])
-    return await _stream(request, pages, _csv_rows, headers, head)
+    form = form or CsvForm()
+
+    def encode(rows: Sequence[Sequence[object]]) -> bytes:
+        return _csv_rows(rows, form.delimiter)
+
+    head = (b"\xef\xbb\xbf" if form.bom else b"") + encode([header])
+    headers = {"Content-Type": f"{CSV}; charset=utf-8"} | _attached(filename)
+    return await _stream(request, pages, encode, headers, head)
 
 
-def _csv_rows(rows: Sequence[Sequence[object]]) -> bytes:
+async def stream_xlsx(
+    request: web.Request,
+    book: Workbook,
+    pages: AsyncGenerator[list[Any], None],
+    filename: str,
+) -> web.StreamResponse:
+    """A workbook, written while it is sent; it is compressed already."""
+    headers = {"Content-Type": XLSX} | _attached(filename)
+    return await _stream(request, pages, book.write, headers, tail=book.end)
+
+
+def _attached(filename: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{filename}"'}
+
+
+def _csv_rows(rows: Sequence[Sequence[object]], delimiter: str) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer).writerows([_safe(cell) for cell in row] for row in rows)
-    return buffer.getvalue().encode()
+    csv.writer(buffer, delimiter=delimiter).writerows([_safe(cell) for cell in row] for row in rows)
+    return buffer.getvalue().encode("utf-8", "replace")
 
 
 def _safe(cell: object) -> object:
-    if cell is None:
-        return ""
-    if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-        return "'" + cell
-    return cell
+    """The cell as a CSV has it: text that a spreadsheet would run gets an apostrophe before it."""
+    match cell:
+        case None:
+            return ""
+        case str():
+            text = cell.replace("\0", "")
+            return "'" + text if starts_formula(text) else text
+        case bool():
+            return "true" if cell else "false"
+        case dt.datetime():
+            return cell.isoformat(timespec="seconds").replace("+00:00", "Z")
+        case _:
+            return cell
 
 
 class _StalledError(Exception):
@@ -113,20 +150,27 @@ async def _stream(
     encode: Callable[[list[Any]], bytes],
     headers: dict[str, str],
     head: bytes = b"",
+    *,
+    tail: Callable[[], bytes] = bytes,
 ) -> web.StreamResponse:
     """Send the pages. The first is fetched before the status, so that its errors are problems.
 
     An error after that cuts the connection: the caller must not take half a list for a whole one.
+    Pages become bytes in a thread: a page of them takes as long as many small answers.
     """
     async with aclosing(pages):
         first: list[Any] = await anext(pages, [])
         response = web.StreamResponse(headers=headers)
-        response.enable_compression()
+        if request.method == "HEAD":
+            return response  # sent by the framework, which writes no body; a compressor would
+        if headers["Content-Type"] != XLSX:
+            response.enable_compression()
         await response.prepare(request)
         try:
-            await _write(response, head + encode(first))
+            await _write(response, head + await asyncio.to_thread(encode, first))
             async for rows in pages:
-                await _write(response, encode(rows))
+                await _write(response, await asyncio.to_thread(encode, rows))
+            await _write(response, await asyncio.to_thread(tail))
             await response.write_eof()
         except ConnectionError:
             log.info("caller went away")

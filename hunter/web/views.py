@@ -315,7 +315,6 @@ def result_row(result: Result) -> list[object]:
     view = result_view(result)
     values = {name: getattr(view, name) for name in RESULT_COLUMNS} | {
         "products": ", ".join(product.name for product in view.products),
-        "scanned_at": result.scanned_at.isoformat(timespec="seconds"),
     }
     return [values[name] for name in RESULT_COLUMNS]
 
