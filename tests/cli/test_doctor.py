@@ -119,7 +119,6 @@ async def test_json_has_stable_names(hunter: Hunter, honest: str, hijacker: str)
         (["dns", "--known", "not a name"], "--known: "),
         (["dns", "--servers"], "unrecognized arguments"),
         (["mail"], "invalid choice: 'mail'"),
-        ([], "required: TOPIC"),
     ],
 )
 async def test_wrong_arguments_end_with_2_and_one_line(
@@ -146,3 +145,16 @@ def test_the_servers_of_resolv_conf_are_checked_where_none_is_configured(tmp_pat
     resolv_conf.write_text("nameserver 192.0.2.53\nnameserver 192.0.2.53\n")
 
     assert servers_to_check([], Config(), resolv_conf) == (("192.0.2.53", 53),)
+
+
+async def test_without_a_topic_all_is_looked_at_and_what_is_away_ends_with_1(
+    hunter: Hunter, honest: str
+) -> None:
+    ended = await hunter("doctor", "--json", HUNTER_DNS_SERVERS=honest)
+
+    assert ended.code == Exit.FAILED
+    levels = {each["name"]: each["level"] for each in json.loads(ended.out)}
+    assert levels["database"] == levels["redis"] == "fault"
+    assert levels[f"dns {honest}"] == "ok"
+    shown = await hunter("doctor", HUNTER_DNS_SERVERS=honest)
+    assert "→ database: set HUNTER_DATABASE_URL" in shown.out
