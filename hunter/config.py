@@ -248,6 +248,11 @@ class Config:
     )
     chunk_size: int = _setting(100, "Domains in one chunk of a bulk job.", _whole(1, 5000))
     lease_s: float = _setting(20.0, "Lease of a claimed chunk.", _seconds(1, 600))
+    interactive_lease_s: float = _setting(
+        6.0,
+        "Lease of a claimed interactive chunk, at most HUNTER_LEASE_S; extended three times in it.",
+        _seconds(1, 600),
+    )
     heartbeat_s: float = _setting(
         5.0, "Time between two heartbeats; below a third of the lease.", _seconds(0.2, 200)
     )
@@ -324,6 +329,16 @@ class Config:
             if not problems:
                 return config
         raise Misconfigured("\n".join(problems))
+
+    def lease_of(self, lane: str) -> float:
+        """Seconds for which a chunk of a lane is claimed: somebody waits for an interactive one."""
+        if lane == "interactive":
+            return min(self.interactive_lease_s, self.lease_s)
+        return self.lease_s
+
+    def beat_of(self, lane: str) -> float:
+        """Seconds between two extensions of the leases of a lane."""
+        return min(self.heartbeat_s, self.lease_of(lane) / 3)
 
     def faults(self) -> list[str]:
         """What is wrong with the settings taken together, one line each."""

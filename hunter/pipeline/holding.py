@@ -33,6 +33,7 @@ class Held(msgspec.Struct, frozen=True):
 
     epoch: int
     work: asyncio.Task[None]
+    lane: str
     alone: bool = False
 
 
@@ -87,7 +88,7 @@ class Holding:
             await self.hand_back({claimed.chunk_id: claimed.epoch})
             return False
         task = asyncio.ensure_future(self._work(claimed, work))
-        held = self.held[claimed.chunk_id] = Held(claimed.epoch, task, claimed.alone)
+        held = self.held[claimed.chunk_id] = Held(claimed.epoch, task, claimed.lane, claimed.alone)
 
         def let_go(_: object) -> None:
             # a later claim of the same chunk by this process is another entry

@@ -40,7 +40,7 @@ from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.store import chunks, completion, judged, registrations, results
+from hunter.store import chunks, completion, expiry, judged, registrations, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.judged import NOTHING, Standing
@@ -80,6 +80,7 @@ class Scanner:
         *,
         worker_id: UUID,
         lease_s: float,
+        interactive_lease_s: float | None = None,
         slots: int = 8,
         looker: Looker | None = None,
         wants_registrations: bool = False,
@@ -98,7 +99,9 @@ class Scanner:
         self._metrics = metrics
         self._clock = StageClock(metrics)
         self._archive = Archive()
-        self._lease_s = lease_s
+        self._leases = {"bulk": lease_s, "interactive": interactive_lease_s or lease_s}
+        #: after an outage of PostgreSQL, time for a beat of whoever holds what ran out in it
+        self._spare_s = lease_s / 3
         self.waiting = Waiting()
         #: on while PostgreSQL has no room
         self.pause = Pause()
@@ -112,7 +115,7 @@ class Scanner:
 
         async def claim(conn: Connection) -> Claim | None:
             return await chunks.claim(
-                conn, chunk_id, worker_id=self.worker_id, lease_s=self._lease_s
+                conn, chunk_id, worker_id=self.worker_id, lease_s=self._leases[lane]
             )
 
         return await self._take(claim, lane)
@@ -122,10 +125,32 @@ class Scanner:
 
         async def claim(conn: Connection) -> Claim | None:
             return await chunks.claim_next(
-                conn, lane, worker_id=self.worker_id, lease_s=self._lease_s
+                conn, lane, worker_id=self.worker_id, lease_s=self._leases[lane]
             )
 
         return await self._take(claim, lane)
+
+    async def take_over(self, lane: str) -> bool:
+        """Claim a chunk that its holder let go, and work on it; False when there is none."""
+
+        async def claim(conn: Connection) -> Claim | None:
+            return await expiry.claim_expired(
+                conn,
+                lane,
+                worker_id=self.worker_id,
+                lease_s=self._leases[lane],
+                spare_s=self._spare_s,
+            )
+
+        return await self._take(claim, lane)
+
+    async def left_over(self, lane: str, limit: int) -> int:
+        """How many chunks `take_over` could claim, counted up to `limit`."""
+        try:
+            async with self._db.acquire(reserved=lane == "interactive") as conn:
+                return len(await expiry.expired(conn, lane, spare_s=self._spare_s, limit=limit))
+        except Unavailable:
+            return 0
 
     async def is_wanted(self, lane: str) -> bool:
         """True when there is a chunk that `take_next` could claim."""

@@ -65,6 +65,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             metrics,
             worker_id=uuid7(),
             lease_s=config.lease_s,
+            interactive_lease_s=config.lease_of("interactive"),
             slots=config.worker_slots,
             looker=looker,
             wants_registrations=config.registration,

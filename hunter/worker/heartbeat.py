@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -12,7 +12,6 @@ from hunter.config import Config
 from hunter.core.errors import Unavailable
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
-from hunter.pipeline.holding import Held
 from hunter.pipeline.scan import CLAIM_DEADLINE_S, Scanner
 from hunter.store import chunks
 from hunter.store.database import Connection, Database
@@ -33,37 +32,53 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat for ever. Without PostgreSQL work goes on: the fence decides at the commit."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.beat, self._config.beat_of("bulk")))
+            group.create_task(
+                self._repeat(self.beat_interactive, self._config.beat_of("interactive"))
+            )
+
+    async def _repeat(self, beat: Callable[[], Awaitable[None]], every_s: float) -> None:
         while True:
             try:
-                await self.beat()
+                await beat()
             except Unavailable as error:
                 log.warning("heartbeat missed", reason=str(error))
             except Exception:  # a process without a heartbeat would lose all it holds
                 log.exception("heartbeat failed")
-            await asyncio.sleep(self._config.heartbeat_s)
+            await asyncio.sleep(every_s)
 
     async def beat(self) -> None:
-        """Extend every lease held, cancel work on those that are somebody else's now, and register.
+        """Extend bulk leases, cancel work on those that are somebody else's now, and register.
 
         Leases come first and by themselves: a row of the fleet that cannot be written must not
         cost any.
         """
-        held = dict(self._scanner.holding.held)
-        if held:
-            await self._extend(held)
-        await self._register([*held])
+        await self._extend("bulk")
+        await self._register()
 
-    async def _extend(self, held: Mapping[int, Held]) -> None:
+    async def beat_interactive(self) -> None:
+        """Extend the shorter leases of the chunks somebody waits for."""
+        await self._extend("interactive")
+
+    async def _extend(self, lane: str) -> None:
+        held = {
+            chunk_id: each
+            for chunk_id, each in self._scanner.holding.held.items()
+            if each.lane == lane
+        }
+        if not held:
+            return
         epochs = {chunk_id: each.epoch for chunk_id, each in held.items()}
 
         async def work(conn: Connection) -> list[int]:
-            return await chunks.extend(conn, epochs, self._config.lease_s)
+            return await chunks.extend(conn, epochs, self._config.lease_of(lane))
 
-        for chunk_id in await self._transact(work):
+        for chunk_id in await self._transact(work, self._config.beat_of(lane)):
             log.warning("lease lost", chunk=chunk_id)
             held[chunk_id].work.cancel()
 
-    async def _register(self, held: Sequence[int]) -> None:
+    async def _register(self) -> None:
         """Be counted as alive, and return leases that this process has without knowing of them."""
 
         async def work(conn: Connection) -> list[int]:
@@ -74,16 +89,19 @@ class Heartbeat:
                 interactive_slots=self._config.interactive_slots,
                 rules_version=self._scanner.knowledge.version,
             )
+            # what it holds by now: a slow beat may have begun before some of it was claimed
+            held = [*self._scanner.holding.held]
             return await chunks.return_unknown(
                 conn, self._scanner.worker_id, held, older_s=2 * CLAIM_DEADLINE_S
             )
 
-        if unknown := await self._transact(work):
+        if unknown := await self._transact(work, self._config.heartbeat_s):
             log.warning("leases returned whose claim was never answered", chunks=len(unknown))
 
-    async def _transact(self, work: Callable[[Connection], Awaitable[list[int]]]) -> list[int]:
+    async def _transact(
+        self, work: Callable[[Connection], Awaitable[list[int]]], beat_s: float
+    ) -> list[int]:
         # a connection that swallows everything takes one try; the next has another connection
-        beat_s = self._config.heartbeat_s
         return await self._db.transact(work, deadline_s=2 * beat_s, try_s=beat_s, reserved=True)
 
     async def drain(self, grace_s: float) -> None:

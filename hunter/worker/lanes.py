@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, cast
 
 import structlog
@@ -35,6 +35,8 @@ _READ_LIMIT: Final = 5000
 _JOB_TIMEOUT_S: Final = 300
 #: a hint that a killed worker took is in every poll's way for so long; arq's own is _JOB_TIMEOUT_S
 _IN_PROGRESS_S: Final = 30
+#: chunks taken over from others at once, beyond the slots
+_TAKEN_OVER: Final = 4
 _PAUSE_S: Final = 0.5
 _WATCH_S: Final = 1.0
 _LAST_WRITES_S: Final = 2.0
@@ -66,12 +68,21 @@ class Lane:
         self._is_redis_away = True
         #: when the last hint came
         self._told_at = asyncio.get_running_loop().time()
+        #: hints that are followed, each in a slot; they end with their chunk, not with arq's job
+        self._followed: set[asyncio.Task[None]] = set()
+        self._taking_over = 0
 
     async def run(self) -> None:
         """Take hints for ever, and look for work without them while none come."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_hints())
-            group.create_task(self._look_around())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_hints())
+                group.create_task(self._look_around())
+                group.create_task(self._take_over())
+        finally:
+            for following in self._followed:
+                following.cancel()
+            await asyncio.gather(*self._followed, return_exceptions=True)
 
     async def _follow_hints(self) -> None:
         """arq's Worker gives up when Redis blips, this does not."""
@@ -150,14 +161,24 @@ class Lane:
                 # arq leaves a job queued until it ends, and every poll of every worker asks three
                 # times about each of these before it comes to one that waits
                 await ctx["redis"].zrem(queue_name(self._name), ctx["job_id"])
-            async with self._free:
+            async with AsyncExitStack() as slot:
+                await slot.enter_async_context(self._free)
+                following = asyncio.create_task(self._follow(chunk_id, slot.pop_all()))
+            self._followed.add(following)
+            following.add_done_callback(self._followed.discard)
+            # arq cancels its jobs when Redis blips: the chunk goes on, and so the slot stays taken
+            await asyncio.shield(following)
+        except Exception:
+            self._metrics.arq_tasks_failed_total.inc({"task": LOOK})
+            raise
+
+    async def _follow(self, chunk_id: int, slot: AsyncExitStack) -> None:
+        try:
+            async with slot:
                 if self._stopping or not self._scanner.holding.takes:
                     await self._scanner.decline(chunk_id)
                 else:
                     await self._scanner.look_at(chunk_id, self._name)
-        except Exception:
-            self._metrics.arq_tasks_failed_total.inc({"task": LOOK})
-            raise
         finally:
             self._keep_pace()
 
@@ -165,6 +186,31 @@ class Lane:
         """Leave hints this process has no slot for to others; one more is at hand for the next slot."""
         if self._name == "bulk" and self._worker is not None:
             self._worker.max_jobs = self._scanner.pace.limit + 1
+
+    async def _take_over(self) -> None:
+        """Take up what others let go, a few beyond the slots: it has waited for its lease to end.
+
+        No hint is needed, so neither a wiped Redis nor hints that went to a dead process delay it.
+        """
+        async with asyncio.TaskGroup() as group:
+            while not self._stopping:
+                await asyncio.sleep(
+                    self._config.dispatch_interval_s * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+                )
+                room = _TAKEN_OVER - self._taking_over
+                if room and self._scanner.holding.takes:
+                    for _ in range(await self._scanner.left_over(self._name, room)):
+                        group.create_task(self._take_over_some())
+
+    async def _take_over_some(self) -> None:
+        self._taking_over += 1
+        try:
+            while not self._stopping and await self._scanner.take_over(self._name):
+                pass
+        except Exception:  # the next look finds what is left
+            log.exception("chunk not taken over", lane=self._name)
+        finally:
+            self._taking_over -= 1
 
     async def _look_around(self) -> None:
         """Claim straight from PostgreSQL while no hint comes, whatever is the matter with Redis.

@@ -303,3 +303,20 @@ async def test_ended_sessions_cost_no_work(
 
     assert progress.processed == 300
     assert await case.books(job_id) == (300, 300, 0)
+
+
+async def test_what_a_dead_worker_held_is_taken_over_although_all_slots_are_busy(
+    case: Any, working: Any, name_server: NameServer
+) -> None:
+    name_server.load(";! .slow.example delay=6000")
+    await case.submit(*(f"s{n}.slow.example" for n in range(4)), chunk_size=1)
+    async with working(lease_s=1.0, heartbeat_s=0.3, drain_grace_s=0.1):
+        await case.wait_for("SELECT count(*) = 2 FROM scan_chunk WHERE state = 'leased'")
+        left = await case.ask(
+            "UPDATE scan_chunk SET state = 'leased', epoch = 1, worker_id = gen_random_uuid(),"
+            " leased_at = now(), lease_until = now() WHERE state = 'ready' AND id = ("
+            " SELECT max(id) FROM scan_chunk) RETURNING id"
+        )
+        await case.wait_for("SELECT epoch = 2 FROM scan_chunk WHERE id = $1", left, limit_s=30)
+
+        assert await case.ask("SELECT count(*) FROM scan_chunk WHERE state = 'leased'") == 3

@@ -21,6 +21,7 @@ from hunter.resolver.opening import open_engine
 from hunter.store.database import Database, Exhausted, open_database
 from hunter.store.identifiers import uuid7
 from hunter.worker.heartbeat import Heartbeat
+from hunter.worker.lanes import Lane
 
 
 @pytest.fixture
@@ -52,10 +53,10 @@ async def looking(
     """Submit one chunk and start to work on it."""
     tasks: list[asyncio.Task[bool]] = []
 
-    async def look(*names: str) -> tuple[UUID, asyncio.Task[bool]]:
-        job_id = await case.submit(*names)
+    async def look(*names: str, lane: str = "bulk") -> tuple[UUID, asyncio.Task[bool]]:
+        job_id = await case.submit(*names, lane=lane)
         chunk_id = await case.ask("SELECT id FROM scan_chunk WHERE job_id = $1", job_id)
-        tasks.append(asyncio.create_task(scanner.look_at(chunk_id, "bulk")))
+        tasks.append(asyncio.create_task(scanner.look_at(chunk_id, lane)))
         while chunk_id not in scanner.holding.held:
             await asyncio.sleep(0.01)
         return job_id, tasks[-1]
@@ -254,3 +255,45 @@ async def test_without_postgres_a_drain_ends_and_the_leases_run_out(
         assert not beating.done()
         assert scanner.holding.held == {}
         beating.cancel()
+
+
+async def test_the_leases_of_the_two_lanes_are_extended_by_beats_of_their_own(
+    case: Any, db: Database, scanner: Scanner, settings: Config, looking: Any
+) -> None:
+    await looking("a.slow.example")
+    await looking("b.slow.example", lane="interactive")
+    left = (
+        "SELECT array_agg(round(extract(epoch FROM lease_until - now())) ORDER BY id)::int[]"
+        " FROM scan_chunk"
+    )
+    await case.ask("UPDATE scan_chunk SET lease_until = now() + interval '1 second' RETURNING 1")
+    changed = dataclasses.replace(settings, lease_s=90.0, interactive_lease_s=30.0)
+    heartbeat = Heartbeat(db, scanner, changed)
+
+    await heartbeat.beat_interactive()
+    first = await case.ask(left)
+    await heartbeat.beat()
+
+    assert first[0] <= 1
+    assert first[1] >= 25
+    assert (await case.ask(left))[0] >= 80
+    assert changed.beat_of("interactive") == min(changed.heartbeat_s, 10.0)
+
+
+async def test_a_slot_is_the_chunks_until_its_end_although_arq_cancels_its_job(
+    case: Any, hints: Hints, scanner: Scanner, settings: Config
+) -> None:
+    await case.submit("a.slow.example")
+    chunk_id = await case.ask("SELECT id FROM scan_chunk")
+    lane = Lane("bulk", 2, scanner=scanner, hints=hints, metrics=Metrics(), config=settings)
+    job = asyncio.create_task(lane._look({"redis": hints._redis, "job_id": "c1-1"}, chunk_id))
+    while chunk_id not in scanner.holding.held:
+        await asyncio.sleep(0.01)
+
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    taken = scanner.pace._taken
+    scanner.holding.held[chunk_id].work.cancel()
+    await asyncio.gather(*lane._followed)
+
+    assert (taken, scanner.pace._taken) == (1, 0)
