@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/pytest
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart smoke clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
 	@$(BIN)/uv pip compile requirements-fuzz.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-fuzz.lock
+
+smoke: $(VENV)/.run ## Check a running API: make smoke URL=http://… (key in HUNTER_ADMIN_KEY)
+	@exec $(BIN)/hunter smoke $(if $(URL),--url $(URL)) $(ARGS)
 
 clean: ## Remove what was built; the data in .local stays
 	@rm -rf $(VENV) hunter/resolver/compiled build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov

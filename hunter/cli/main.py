@@ -59,6 +59,7 @@ COMMANDS: dict[str, str] = {
     "calibration": "show how far the probabilities can be trusted",
     "config": "show every setting with its value and meaning",
     "rdap": "bring the list of RDAP servers up to date",
+    "smoke": "check a running API as its callers meet it",
     "doctor": "say what is wrong with a running Hunter, or with the name servers, and what to do",
 }
 
