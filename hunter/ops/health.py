@@ -86,6 +86,11 @@ class Health:
         words = {name: "disconnected" if name in failures else "connected" for name in self._checks}
         return 200, {"status": "ok", **words, "environment": self._environment}
 
+    async def checks(self) -> dict[str, bool]:
+        """Which dependency answers."""
+        failures = await self.failures()
+        return {name: name not in failures for name in self._checks}
+
     async def failures(self) -> dict[str, str]:
         """Why each failing check failed. Checks run at most once a second, whoever asks."""
         if time.monotonic() - self._checked_at < CACHE_S:

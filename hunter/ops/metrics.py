@@ -24,6 +24,8 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "arq_tasks_total": ("task",),
     "arq_tasks_failed_total": ("task",),
     "hunter_chunks": ("state",),
+    "hunter_deliveries": ("state",),
+    "hunter_dependency_up": ("dependency",),
     "hunter_dns_queries_total": ("type", "outcome"),
     "hunter_dns_messages_total": ("event",),
     "hunter_dns_fallbacks_total": ("to",),
@@ -128,6 +130,9 @@ class Metrics:
         self.leads_ingested_total = self._counter(
             "leads_ingested_total", "Companies taken in by ingest."
         )
+        self.alerts_triggered_total = self._counter(
+            "alerts_triggered_total", "Alerts that a change of a lead set off."
+        )
         self.arq_tasks_total = self._counter("arq_tasks_total", "arq tasks run.")
         self.arq_tasks_failed_total = self._counter(
             "arq_tasks_failed_total", "arq tasks that ended with an exception."
@@ -142,6 +147,15 @@ class Metrics:
         self.hunter_job_accounting_mismatch = self._gauge(
             "hunter_job_accounting_mismatch",
             "Finished jobs whose results do not add up; must be 0.",
+        )
+        self.hunter_deliveries = self._gauge("hunter_deliveries", "Deliveries of alerts by state.")
+        self.hunter_backup_last_success_timestamp_seconds = self._gauge(
+            "hunter_backup_last_success_timestamp_seconds",
+            "When the last verified backup ended, in Unix time; 0 when there was none.",
+        )
+        self.hunter_dependency_up = self._gauge(
+            "hunter_dependency_up",
+            "1 when PostgreSQL or Redis answers this process, 0 when it does not.",
         )
         self.hunter_scan_duration_seconds = self._histogram(
             "hunter_scan_duration_seconds", "Time of the survey of one domain.", _SCAN_BUCKETS

@@ -132,6 +132,14 @@ class Hints:
         except REDIS_AWAY as error:
             raise Unavailable("Redis does not answer") from error
 
+    async def evicted_keys(self) -> int | None:
+        """Keys the server threw away for lack of memory since it started; None when it is away."""
+        try:
+            told = await self._redis.info("stats")
+        except REDIS_AWAY:
+            return None
+        return int(told.get("evicted_keys", 0))
+
     async def give(
         self,
         lane: str,

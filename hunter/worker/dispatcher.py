@@ -17,7 +17,7 @@ from hunter.core.points import Point
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Generation, Hints
-from hunter.store import chunks, completion, idempotency, ingests, jobs, judged, poison
+from hunter.store import backups, chunks, completion, idempotency, ingests, jobs, judged, poison
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
@@ -176,12 +176,16 @@ class Dispatcher:
             mismatched = await completion.mismatched(conn)
             by_state, oldest_s = await chunks.counts(conn)
             used, limit = await server_connections(conn)
+            backed_up_at = await backups.last_success(conn)
         self._metrics.hunter_job_accounting_mismatch.set({}, mismatched)
         self._metrics.hunter_oldest_ready_chunk_seconds.set({}, round(oldest_s, 3))
         for state, count in by_state.items():
             self._metrics.hunter_chunks.set({"state": state}, count)
         self._metrics.db_connection_count.set({}, used)
         self._metrics.db_connection_limit.set({}, limit)
+        self._metrics.hunter_backup_last_success_timestamp_seconds.set({}, backed_up_at)
+        if (evicted := await self._hints.evicted_keys()) is not None:
+            self._metrics.redis_evicted_keys_total.set({}, evicted)
 
     async def sweep(self) -> None:
         """Delete uploads that died, keys and workers of yesterday; make the partitions ahead."""

@@ -54,3 +54,17 @@ async def test_a_taken_port_is_reported_with_the_setting_to_change() -> None:
         with pytest.raises(Misconfigured, match="HUNTER_WORKER_PORT"):
             async with serve_probes(host, port, health, Metrics()):
                 pass
+
+
+async def test_a_scrape_says_which_dependency_answers() -> None:
+    health = Health({"database": _up, "redis": _away}, environment="production")
+
+    async with (
+        serve_probes("127.0.0.1", 0, health, Metrics()) as (host, port),
+        aiohttp.ClientSession(f"http://{host}:{port}") as client,
+        client.get("/metrics") as answer,
+    ):
+        text = await answer.text()
+
+    assert 'hunter_dependency_up{dependency="database"} 1\n' in text
+    assert 'hunter_dependency_up{dependency="redis"} 0\n' in text

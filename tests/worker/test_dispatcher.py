@@ -103,3 +103,23 @@ async def test_the_audit_tells_of_a_job_whose_chunks_are_not_its_total(
 
     assert b"\nhunter_job_accounting_mismatch 0" in before
     assert b"\nhunter_job_accounting_mismatch 1" in metrics.render()
+
+
+async def test_an_audit_shows_backups_and_what_redis_threw_away(
+    case: Any, settings: Config
+) -> None:
+    metrics = Metrics()
+    dispatcher = Dispatcher(case.db, case.hints, metrics, settings)
+
+    await dispatcher.audit()
+    before = metrics.hunter_backup_last_success_timestamp_seconds.get({})
+    await case.ask(
+        "INSERT INTO backup_run (file, started_at, finished_at, bytes, sha256, verified) VALUES"
+        " ('a', to_timestamp(5), to_timestamp(7), 1, repeat('0', 64), true),"
+        " ('b', to_timestamp(5), to_timestamp(9), 1, repeat('0', 64), false) RETURNING 1"
+    )
+    await dispatcher.audit()
+
+    assert before == 0
+    assert metrics.hunter_backup_last_success_timestamp_seconds.get({}) == 7
+    assert metrics.redis_evicted_keys_total.get({}) == 0
