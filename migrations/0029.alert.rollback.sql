@@ -6,4 +6,3 @@ DROP TABLE alert_rule_endpoint;
 DROP TABLE alert_rule;
 DROP TABLE alert_endpoint;
 DROP FUNCTION hunter_uuid7();
-ALTER TABLE change DROP COLUMN sequence;
