@@ -73,6 +73,12 @@ def _https(text: str) -> str:
     return _printable(text)
 
 
+def _http(text: str) -> str:
+    if text and (urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname):
+        raise ValueError("wants a URL starting http:// or https://")
+    return text
+
+
 def _printable(text: str) -> str:
     if not text.isascii() or not text.isprintable() or len(text) > 200:
         raise ValueError("wants at most 200 printable ASCII characters")
@@ -209,6 +215,12 @@ class Config:
         Secret(""),
         "DSN of Sentry, to which errors are reported without anything personal. Empty: nothing is sent.",
         _url("https", "http"),
+    )
+    otlp_url: str = _setting(
+        "",
+        "OpenTelemetry collector that gets traces by OTLP over HTTP, such as http://127.0.0.1:4318; "
+        "wants the extra `otel`. Empty: nothing is traced.",
+        _http,
     )
     admin_key: str = _setting(
         Secret(""),

@@ -18,4 +18,4 @@ def run(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Serve until told to stop."""
     config = Config.from_env(environ)
     require_servers(config, "serve")
-    return run_service(lambda stop: run_api(config, stop=stop), config)
+    return run_service(lambda stop: run_api(config, stop=stop), config, "api")

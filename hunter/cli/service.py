@@ -16,6 +16,7 @@ from hunter.core.points import read_crash
 from hunter.ops.crash import arm
 from hunter.ops.log import configure_logging
 from hunter.ops.reports import open_reports
+from hunter.ops.tracing import tracing
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -31,11 +32,12 @@ def require_servers(config: Config, command: str) -> None:
         raise Misconfigured("\n".join(missing))
 
 
-def run_service(service: Service, config: Config) -> int:
+def run_service(service: Service, config: Config, name: str) -> int:
     """Run until SIGTERM or SIGINT, which drain; a second signal ends at once."""
     configure_logging(config, report=open_reports(config))
     arm(read_crash(config.crash))
-    uvloop.run(until_signalled(service))
+    with tracing(config, name):
+        uvloop.run(until_signalled(service))
     return Exit.OK
 
 

@@ -18,4 +18,4 @@ def run(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Work until told to stop."""
     config = Config.from_env(environ)
     require_servers(config, "work")
-    return run_service(lambda stop: run_worker(config, stop=stop), config)
+    return run_service(lambda stop: run_worker(config, stop=stop), config, "worker")

@@ -21,6 +21,7 @@ from hunter.knowledge.load import Knowledge
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
+from hunter.ops.tracing import span
 from hunter.pipeline.effects import Archive
 from hunter.pipeline.holding import Holding
 from hunter.pipeline.looking import Looker
@@ -392,7 +393,11 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
 
     Cancelled, it writes nothing: the lease was handed back or taken over.
     """
-    with structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.chunk_id):
+    about = {"hunter.job": str(claim.job_id), "hunter.chunk": claim.chunk_id}
+    with (
+        structlog.contextvars.bound_contextvars(job=str(claim.job_id), chunk=claim.chunk_id),
+        span("chunk", about | {"hunter.domains": len(claim.domains)}),
+    ):
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:

@@ -26,6 +26,7 @@ from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
 from hunter.web.routes import add_routes
+from hunter.web.tracing import trace
 
 log = structlog.get_logger()
 
@@ -35,7 +36,7 @@ KEEPALIVE_S = 75
 def create_app(config: Config) -> web.Application:
     """The API over its own pools, which open when the application starts."""
     app = web.Application(
-        middlewares=[observe, problems, authenticate], client_max_size=config.body_max_bytes
+        middlewares=[trace, observe, problems, authenticate], client_max_size=config.body_max_bytes
     )
     suffix_list()  # now, and not at a first request that may find no file descriptor
     metrics = Metrics()

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import asyncpg
@@ -20,6 +17,9 @@ from hunter.config import Config
 from hunter.local.servers import free_port
 from hunter.ops.log import scrub_text
 from hunter.ops.reports import open_reports
+
+if TYPE_CHECKING:
+    from tests.ops.conftest import Start
 
 MAIL, COMPANY, QUERY = "kanarya@canary-firma.com.tr", "Kanarya Ticaret", "kanarya-query"
 KEY = "kanarya-key-with-more-than-24-letters"
@@ -66,48 +66,8 @@ async def ingest() -> AsyncIterator[tuple[Ingest, str]]:
         yield taken, f"http://public@127.0.0.1:{server.port}/1"
 
 
-@asynccontextmanager
-async def process(command: str, config: Config, port: int, **more: str) -> AsyncIterator[str]:
-    """`hunter serve` or `hunter work` over the test's servers; its URL once it is ready."""
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("HUNTER_")}
-    setting = "HUNTER_PORT" if command == "serve" else "HUNTER_WORKER_PORT"
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "hunter",
-        command,
-        env=environ
-        | {
-            setting: str(port),
-            "HUNTER_DATABASE_URL": str(config.database_url),
-            "HUNTER_REDIS_URL": str(config.redis_url),
-            "HUNTER_DATA_DIR": str(config.data_dir),
-            "HUNTER_ALLOW_TEST_NAMES": "true",
-        }
-        | more,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-            while not await _is_ready(http, url):
-                await asyncio.sleep(0.05)
-        yield url
-    finally:
-        child.terminate()
-        await child.wait()
-
-
-async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(f"{url}/healthz/startup") as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
-
-
 async def test_an_error_of_the_api_is_reported_without_anything_personal(
-    config: Config, ingest: tuple[Ingest, str]
+    config: Config, ingest: tuple[Ingest, str], start: Start
 ) -> None:
     taken, dsn = ingest
     database = await asyncpg.connect(str(config.database_url))
@@ -118,7 +78,7 @@ async def test_an_error_of_the_api_is_reported_without_anything_personal(
     await database.close()
 
     async with (
-        process("serve", config, free_port(), HUNTER_SENTRY_DSN=dsn, HUNTER_ADMIN_KEY=KEY) as url,
+        start("serve", free_port(), HUNTER_SENTRY_DSN=dsn, HUNTER_ADMIN_KEY=KEY) as url,
         aiohttp.ClientSession(headers={"X-API-Key": KEY, "X-Request-ID": "r-1"}) as http,
     ):
         company = {"domain": "canary-firma.com.tr", "company_name": COMPANY, "email": MAIL}
@@ -141,7 +101,7 @@ async def test_an_error_of_the_api_is_reported_without_anything_personal(
 
 
 async def test_an_error_of_a_worker_is_reported_with_its_job(
-    config: Config, ingest: tuple[Ingest, str]
+    config: Config, ingest: tuple[Ingest, str], start: Start
 ) -> None:
     taken, dsn = ingest
     database = await asyncpg.connect(str(config.database_url))
@@ -154,8 +114,8 @@ async def test_an_error_of_a_worker_is_reported_with_its_job(
     more = {"HUNTER_SENTRY_DSN": dsn, "HUNTER_DNS_SERVERS": "127.0.0.1:1"}
 
     async with (
-        process("serve", config, free_port()) as url,
-        process("work", config, free_port(), **more),
+        start("serve", free_port()) as url,
+        start("work", free_port(), **more),
         aiohttp.ClientSession() as http,
     ):
         async with http.post(f"{url}/api/v1/scan/domain", json={"domain": "a.example"}) as answer:
