@@ -2,7 +2,8 @@
 
 HunterError
 ├── InvalidInput        the caller's input is wrong; `errors` names each place
-│   └── InvalidDomain   text that is not a company's domain; `reason` is a code
+│   ├── InvalidDomain   text that is not a company's domain; `reason` is a code
+│   └── InvalidCursor   a cursor that is not of this list and query
 ├── NotFound            no such thing
 ├── Conflict            the same key with another request, or a twin still running
 ├── LimitExceeded       too large or too many
@@ -38,6 +39,10 @@ class InvalidDomain(InvalidInput):
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+class InvalidCursor(InvalidInput):
+    """Invalid cursor"""
 
 
 class NotFound(HunterError):

@@ -9,7 +9,7 @@ from typing import Any, Final, LiteralString
 import msgspec
 
 from hunter.store.database import Connection
-from hunter.store.leads import FILTERS, LeadFilter, Sort, filter_arguments
+from hunter.store.lead_filters import PARAMETERS, WHERE, LeadFilter, Sort, filter_arguments
 from hunter.store.pages import Page, read_cursor, write_cursor
 
 
@@ -61,17 +61,19 @@ _UNPACKED: Final[LiteralString] = """
         provider_name text, mx_operator_name text, confidence_word text, products jsonb
     ) ON found.judgement IS NOT NULL
 """
+_LIMIT, _KEY, _DOMAIN = (f"${PARAMETERS + n}" for n in (1, 2, 3))
 _BY_DOMAIN: Final[LiteralString] = f"""
     SELECT {_COLUMNS} FROM (
-        SELECT * {FILTERS} AND ($20::text IS NULL OR domain > $20) AND ($21::text IS NULL OR true)
-        ORDER BY domain LIMIT $19
+        SELECT * FROM lead
+        WHERE {WHERE} AND ({_KEY}::text IS NULL OR domain > {_KEY}) AND ({_DOMAIN}::text IS NULL OR true)
+        ORDER BY domain LIMIT {_LIMIT}
     ) found {_UNPACKED} ORDER BY found.domain
 """  # noqa: S608  # of constants
 _BY_CALL: Final[LiteralString] = f"""
     SELECT {_COLUMNS} FROM (
-        SELECT * {FILTERS}
-          AND ($20::integer IS NULL OR (call_rank, domain) > ($20, $21::text))
-        ORDER BY call_rank, domain LIMIT $19
+        SELECT * FROM lead
+        WHERE {WHERE} AND ({_KEY}::integer IS NULL OR (call_rank, domain) > ({_KEY}, {_DOMAIN}::text))
+        ORDER BY call_rank, domain LIMIT {_LIMIT}
     ) found {_UNPACKED} ORDER BY call_rank, found.domain
 """  # noqa: S608  # of constants
 
@@ -85,7 +87,7 @@ async def export_page(
     is judged anew between two pages may move over their border.
     """
     by_call = sort is Sort.CALL
-    kind = f"export_{sort.value}"
+    kind = f"export_{sort.value}:{wanted.digest()}"
     key, domain = read_cursor(kind, after, int if by_call else str, str)
     statement = await conn.prepare(_BY_CALL if by_call else _BY_DOMAIN)
     rows = await statement.fetch(*filter_arguments(wanted), limit, key, domain)

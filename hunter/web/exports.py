@@ -9,7 +9,7 @@ from aiohttp import web
 
 from hunter.store import exports
 from hunter.store.exports import FlatLead
-from hunter.store.leads import Sort
+from hunter.store.lead_filters import Sort
 from hunter.store.pages import Page
 from hunter.web.files import send_file
 from hunter.web.flat import dynamics_layout, dynamics_row, lead_layout, lead_row

@@ -27,6 +27,9 @@ from hunter.web.language import language_headers, language_of
 from hunter.web.requests import LanguageQuery, LeadsQuery, LeadsWanted, PageQuery
 from hunter.web.schema import read_query, render
 from hunter.web.views import (
+    COLUMN_FIELDS,
+    LeadItem,
+    lead_fields,
     lead_item,
     lead_view,
     sales_summary_view,
@@ -42,9 +45,30 @@ async def index(request: web.Request) -> web.Response:
     """GET /leads"""
     query = read_query(request, LeadsQuery)
     require_known(query, request.app[RULES].current.rules)
+    fields = _fields(query)
+    is_judged = fields is None or not fields <= COLUMN_FIELDS
     async with request.app[DB].acquire() as conn:
-        page = await leads.search(conn, query.wanted(), query.sort, query.cursor, query.limit)
-    return render(Page([lead_item(each) for each in page.items], page.next_cursor))
+        page = await leads.search(
+            conn, query.wanted(), query.sort, query.cursor, query.limit, is_judged=is_judged
+        )
+    if fields is None:
+        return render(Page([lead_item(each) for each in page.items], page.next_cursor))
+    names = [name for name in LeadItem.__struct_fields__ if name in fields]
+    return render(Page([lead_fields(each, names) for each in page.items], page.next_cursor))
+
+
+def _fields(query: LeadsQuery) -> frozenset[str] | None:
+    """The fields asked for, None for all. Raises InvalidInput for one that no lead has."""
+    if query.fields is None:
+        return None
+    known = LeadItem.__struct_fields__
+    for name in query.fields:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}" if near else f"known are {', '.join(known)}"
+            what = f"a lead has no field {name[:60]}; {hint}"
+            raise InvalidInput(f"The query cannot be used: {what}.", errors=(("fields", what),))
+    return frozenset(query.fields) | {"domain"}
 
 
 async def by_tenant(request: web.Request) -> web.Response:
@@ -65,12 +89,13 @@ def known_operators(rules: Rules) -> frozenset[str]:
 def require_known(wanted: LeadsWanted, rules: Rules) -> None:
     """Raises InvalidInput when the filter names an operator nobody knows."""
     for name in ("provider", "mx_operator", "gateway"):
-        _require_known(name, getattr(wanted, name), rules)
+        for value in getattr(wanted, name) or ():
+            _require_known(name, value, rules)
 
 
-def _require_known(name: str, value: str | None, rules: Rules) -> None:
+def _require_known(name: str, value: str, rules: Rules) -> None:
     """Raises InvalidInput with the nearest ids: an id nobody has would look like no leads."""
-    if value is None or value.startswith(provider.UNKNOWN):
+    if value.startswith(provider.UNKNOWN):
         return
     known = known_operators(rules)
     if value in known:

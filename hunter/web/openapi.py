@@ -106,9 +106,18 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
     schema, components = msgspec.json.schema_components((route.query,), ref_template=_REF)
     own = components[schema[0]["$ref"].rpartition("/")[2]]
     return [
-        {"name": name, "in": "query", "required": False, "schema": _inlined(each, components)}
+        _query_parameter(name, _inlined(each, components))
         for name, each in own["properties"].items()
     ]
+
+
+def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    kinds = schema.get("anyOf", [schema])
+    if any(kind.get("type") == "array" for kind in kinds):
+        # several values between commas
+        parameter |= {"style": "form", "explode": False}
+    return parameter
 
 
 def _inlined(schema: Any, components: dict[str, Any]) -> Any:

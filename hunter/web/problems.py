@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from hunter.core.errors import (
     Conflict,
     HunterError,
+    InvalidCursor,
     InvalidDomain,
     InvalidInput,
     LimitExceeded,
@@ -66,6 +67,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in (
         Kind("malformed-request", 400, "Malformed request", "The body is not what its content type says: not JSON, no multipart form, an empty body. The detail names the place. Correct it and send again."),
+        Kind("invalid-cursor", 400, "Invalid cursor", "The cursor is not one of this list with this query: it was altered, or sorting or filters are others than on the page before. Pass `next_cursor` unchanged with the same query, or start without one."),
         Kind("authentication-required", 401, "Authentication required", "The key is missing or wrong. Send `Authorization: Bearer <key>` or `X-API-Key: <key>`; the key is HUNTER_ADMIN_KEY of the server."),
         Kind("not-found", 404, "Not found", "There is no such path, lead, job or batch. `GET /` lists where things are."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path exists but not with this method. The `Allow` header lists those it has."),
@@ -110,6 +112,7 @@ class NotAuthenticated(HunterError):
 _SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
     (Malformed, "malformed-request"),
     (InvalidDomain, "invalid-domain"),
+    (InvalidCursor, "invalid-cursor"),
     (InvalidInput, "invalid-input"),
     (NotAuthenticated, "authentication-required"),
     (NotFound, "not-found"),

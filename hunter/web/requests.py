@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,10 +10,25 @@ import msgspec
 from hunter.core.advice import Language
 from hunter.core.answers import Depth
 from hunter.core.judgement import ScanStatus, Segment
-from hunter.store.leads import LeadFilter, Sort
+from hunter.store.lead_filters import LeadFilter, Sort
+from hunter.web.views import LeadItem
 
 PageLimit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Score = Annotated[int, msgspec.Meta(ge=0, le=100)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+#: RFC 3339, with its offset
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+Mark = Literal["called", "won", "lost"]
+#: what a person calls a group of leads; a comma would end it in a query
+Tag = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=50, pattern=r"^[^\s,/\x00-\x1f]([^,/\x00-\x1f]*[^\s,/\x00-\x1f])?$"
+    ),
+]
+LeadField = Annotated[
+    str, msgspec.Meta(extra_json_schema={"enum": list(LeadItem.__struct_fields__)})
+]
 TenantState = Literal[
     "m365_mail",
     "m365_mail_probable",
@@ -123,28 +139,49 @@ class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
 
 
 class LeadsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which leads; no parameter wants all."""
+    """Which leads; several values of a parameter, between commas, widen it."""
 
-    segment: Segment | None = None
-    provider: str | None = None
-    mx_operator: str | None = None
-    gateway: str | None = None
-    tenant_state: TenantState | None = None
-    mail_state: MailState | None = None
-    priority: Annotated[int, msgspec.Meta(ge=1, le=6)] | None = None
+    segment: tuple[Segment, ...] | None = None
+    provider: tuple[str, ...] | None = None
+    mx_operator: tuple[str, ...] | None = None
+    gateway: tuple[str, ...] | None = None
+    tenant_state: tuple[TenantState, ...] | None = None
+    mail_state: tuple[MailState, ...] | None = None
+    priority: tuple[Annotated[int, msgspec.Meta(ge=1, le=6)], ...] | None = None
     min_score: Score | None = None
     max_score: Score | None = None
-    min_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
-    posture: Literal["A", "B", "C", "D", "E", "F"] | None = None
-    dmarc_policy: Literal["reject", "quarantine", "none", "absent", "unknown"] | None = None
-    scan_status: ScanStatus | None = None
+    min_fit: Score | None = None
+    max_fit: Score | None = None
+    min_urgency: Score | None = None
+    max_urgency: Score | None = None
+    min_confidence: Share | None = None
+    max_confidence: Share | None = None
+    posture: tuple[Literal["A", "B", "C", "D", "E", "F"], ...] | None = None
+    dmarc_policy: (
+        tuple[Literal["reject", "quarantine", "none", "absent", "unknown"], ...] | None
+    ) = None
+    scan_status: tuple[ScanStatus, ...] | None = None
+    #: country code, or global for names under no country's
+    market: tuple[Annotated[str, msgspec.Meta(pattern="^([a-z0-9]{2}|global)$")], ...] | None = None
+    tenant_name: tuple[str, ...] | None = None
+    #: how far a salesperson came
+    mark: tuple[Mark, ...] | None = None
+    #: every one of them
+    tags: tuple[Tag, ...] | None = None
+    favourite: bool | None = None
     #: as it was given with the list
     source: str | None = None
     #: the mailboxes are at a provider of the country
     local_provider: bool | None = None
-    tenant_name: str | None = None
+    #: records changed since this instant
+    changed_since: Moment | None = None
+    first_seen_after: Moment | None = None
+    first_seen_before: Moment | None = None
+    scanned_after: Moment | None = None
+    scanned_before: Moment | None = None
+    next_scan_before: Moment | None = None
     #: part of the domain or company name, Turkish letters or plain
-    q: str | None = None
+    q: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
     def wanted(self) -> LeadFilter:
         """The filter part, as the store takes it."""
@@ -156,8 +193,11 @@ class LeadsQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
     """Which leads, in which order."""
 
     limit: PageLimit = 50
+    #: next_cursor of the page before; it belongs to this very query
     cursor: str | None = None
     sort: Sort = Sort.CALL
+    #: only these fields of each lead, and its domain
+    fields: tuple[LeadField, ...] | None = None
 
 
 #: which columns: all of Hunter's, or those from which Dynamics 365 imports leads

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import cache
 from typing import Final, TypeVar
 
 import msgspec
+import msgspec.inspect
 from aiohttp import web
 
 from hunter.core.errors import InvalidInput
@@ -19,6 +21,8 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
+#: values of one parameter
+_VALUES_MAX: Final = 20
 #: bytes from which an answer is worth compressing
 _COMPRESS_FROM: Final = 1400
 
@@ -35,9 +39,10 @@ def read_json(body: bytes, kind: type[T]) -> T:
 
 def read_query(request: web.Request, kind: type[T]) -> T:
     """The query string as a value of `kind`; unknown parameters are refused by name."""
-    values: dict[str, str] = {}
+    values: dict[str, str | list[str]] = {}
+    several = _lists(kind)
     for name, value in request.query.items():
-        if name in values:
+        if name in values and name not in several:
             raise InvalidInput(
                 f"The parameter {name[:60]} is given twice.",
                 errors=((name[:60], "give it once"),),
@@ -47,12 +52,39 @@ def read_query(request: web.Request, kind: type[T]) -> T:
                 f"The parameter {name[:60]} holds characters that cannot be shown.",
                 errors=((name[:60], "remove control characters"),),
             )
-        if value:
+        if not value:
+            continue
+        if name in several:
+            values[name] = _more(values.get(name, []), name, value)
+        else:
             values[name] = value
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(error, kind, is_query=True) from error
+
+
+@cache
+def _lists(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The parameters that take several values: between commas, or each with its own name."""
+    found = msgspec.inspect.type_info(kind)
+    assert isinstance(found, msgspec.inspect.StructType)  # noqa: S101  # of a closed set of types
+    return frozenset(field.encode_name for field in found.fields if _is_list(field.type))
+
+
+def _is_list(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_is_list(each) for each in kind.types)
+    return isinstance(kind, msgspec.inspect.VarTupleType)
+
+
+def _more(before: str | list[str], name: str, value: str) -> list[str]:
+    """Values of a parameter so far and those of this text, each once."""
+    values = list(dict.fromkeys([*before, *(each for each in value.split(",") if each)]))
+    if len(values) > _VALUES_MAX:
+        detail = f"give at most {_VALUES_MAX} values"
+        raise InvalidInput(f"The parameter {name} has too many values.", errors=((name, detail),))
+    return values
 
 
 def _invalid(

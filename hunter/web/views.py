@@ -92,6 +92,14 @@ class LeadItem(Verdict, frozen=True, kw_only=True):
     first_seen_at: datetime
     last_seen_at: datetime
     next_scan_at: datetime | None
+    #: when its records changed last; null: never seen to change
+    last_changed_at: datetime | None
+    #: country code, or global
+    market: str
+    tags: list[str]
+    favourite: bool
+    #: how far a salesperson came: called, won or lost; null: nobody called
+    mark: str | None
 
 
 class RegistrationView(msgspec.Struct, frozen=True):
@@ -216,6 +224,25 @@ def lead_item(lead: Lead) -> LeadItem:
     return LeadItem(**_lead_facts(lead))
 
 
+def lead_fields(lead: Lead, names: Sequence[str]) -> dict[str, object]:
+    """Some fields of a lead in a list; those of `COLUMN_FIELDS` without its judgement."""
+    if lead.judgement is None:
+        facts = _column_facts(lead)
+        return {name: facts[name] for name in names}
+    item = lead_item(lead)
+    return {name: getattr(item, name) for name in names}
+
+
+def _column_facts(lead: Lead) -> dict[str, object]:
+    facts = _lead_facts(lead)
+    for name in _COLUMNS:
+        if (value := getattr(lead, name)) is not None:
+            facts[name] = value
+    if lead.confidence is not None:  # the column holds four bytes of it
+        facts["confidence"] = round(lead.confidence, 6)
+    return facts
+
+
 def tenant_view(tenant: Tenant) -> TenantView:
     """A tenant as it stands in a list."""
     return TenantView(
@@ -329,6 +356,11 @@ def _lead_facts(lead: Lead) -> dict[str, Any]:
         "last_seen_at": lead.last_seen_at,
         "next_scan_at": lead.next_scan_at,
         "scan_status": lead.scan_status,
+        "last_changed_at": lead.last_changed_at,
+        "market": lead.market,
+        "tags": lead.tags,
+        "favourite": lead.is_favourite,
+        "mark": lead.mark,
     }
 
 
@@ -387,3 +419,15 @@ _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
     "dkim": _signal(_NOT_SEEN, None),
     "products": (),
 }
+#: fields of a judgement that are columns of a lead, too
+_COLUMNS = (
+    "provider", "mx_operator", "gateway", "tenant_state", "tenant_name", "mail_state",
+    "local_provider", "segment", "priority", "score", "fit", "urgency", "confidence", "posture",
+    "dmarc_policy", "reason", "rules_version",
+)  # fmt: skip
+#: fields of a lead in a list that need no judgement to be read
+COLUMN_FIELDS = frozenset(_COLUMNS) | {
+    "domain", "display_name", "company_name", "scanned_at", "source", "first_seen_at",
+    "last_seen_at", "next_scan_at", "scan_status", "last_changed_at", "market", "tags", "favourite",
+    "mark",
+}  # fmt: skip

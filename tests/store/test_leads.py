@@ -11,14 +11,16 @@ import msgspec
 import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, survey_of
-from hunter.core.errors import InvalidInput, NotFound, Unavailable
+from hunter.core.errors import InvalidCursor, InvalidInput, NotFound, Unavailable
 from hunter.core.judgement import History, Judgement, SignalDates
-from hunter.store import ingests, judged, leads, tenants
+from hunter.store import changes, ingests, judged, leads, tenants
+from hunter.store.changes import Change
 from hunter.store.database import BadData, Connection, Database, savepoint
 from hunter.store.identifiers import uuid7
 from hunter.store.ingests import Company
 from hunter.store.judged import JudgedLead, Observed
-from hunter.store.leads import LeadFilter, Sort
+from hunter.store.lead_filters import LeadFilter, Sort
+from hunter.store.leads import Lead
 
 Judge = Callable[..., Judgement]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -121,20 +123,27 @@ async def test_pages_of_every_order_cover_all_leads_once(
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ({"segment": "existing"}, "a"),
-        ({"provider": "google"}, "b"),
-        ({"mx_operator": "mimecast"}, "a"),
-        ({"gateway": "mimecast"}, "a"),
-        ({"tenant_state": "m365_mail"}, "a"),
-        ({"mail_state": "parked"}, "b"),
-        ({"priority": 3}, "b"),
+        ({"segment": ("existing",)}, "a"),
+        ({"provider": ("google",)}, "b"),
+        ({"mx_operator": ("mimecast",)}, "a"),
+        ({"gateway": ("mimecast",)}, "a"),
+        ({"tenant_state": ("m365_mail",)}, "a"),
+        ({"mail_state": ("parked",)}, "b"),
+        ({"priority": (3,)}, "b"),
+        ({"min_fit": 50}, "a"),
+        ({"max_fit": 50}, "b"),
+        ({"max_confidence": 0.8}, "b"),
+        ({"market": ("global",), "posture": ("A", "B")}, "a"),
+        ({"provider": ("google", "zoho")}, "b"),
+        ({"priority": (3, 4), "segment": ("migration", "cold")}, "b"),
+        ({"scan_status": ("unknown", "failed")}, "b"),
         ({"min_score": 50}, "a"),
         ({"max_score": 50}, "b"),
         ({"min_confidence": 0.8}, "a"),
-        ({"posture": "F"}, "b"),
-        ({"dmarc_policy": "reject"}, "a"),
-        ({"scan_status": "unknown"}, "b"),
-        ({"segment": "existing", "priority": 1, "q": "lpha"}, "a"),
+        ({"posture": ("F",)}, "b"),
+        ({"dmarc_policy": ("reject",)}, "a"),
+        ({"scan_status": ("unknown",)}, "b"),
+        ({"segment": ("existing",), "priority": (1,), "q": "lpha"}, "a"),
     ],
 )
 async def test_each_filter_finds_its_lead(
@@ -173,7 +182,8 @@ async def test_each_filter_finds_its_lead(
             ],
         )
 
-        assert await _domains(conn, **wanted) == [names[found]]
+        for sort in Sort:
+            assert await _domains(conn, sort, **wanted) == [names[found]]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +213,94 @@ async def test_search_folds_turkish_letters_and_takes_wildcards_literally(
         )
 
         assert await _domains(conn, q=q) == found
+
+
+_SEVERAL: list[dict[str, Any]] = [
+    {"segment": ("migration", "cold")},
+    {"priority": (1, 3)},
+    {"min_score": 1, "max_score": 3},
+    {"priority": (2, 3), "provider": ("google", "zoho"), "min_score": 2},
+    {"q": "c1"},
+]
+
+
+@pytest.mark.parametrize("sort", Sort)
+async def test_pages_of_every_filter_are_its_list_cut_up(
+    db: Database, judgement: Judge, sort: Sort
+) -> None:
+    """What is merged out of stretches is what one sort of everything gives."""
+    known = [
+        judgement(
+            f"c{n}.example",
+            segment=("migration", "cold", "skip")[n % 3],
+            provider=("google", "zoho", "natro")[n // 3 % 3],
+            priority=n // 2 % 3 + 1,
+            score=n % 5,
+            confidence=None if n % 4 == 0 else n % 4 / 4,
+        )
+        for n in range(40)
+    ]
+    async with db.acquire() as conn:
+        await _known(conn, known)
+        await ingests.upsert_companies(conn, [Company("c1n.example", "n")])
+        everything = await leads.search(conn, LeadFilter(), sort, limit=100)
+        for wanted in _SEVERAL:
+            expected = [lead.domain for lead in everything.items if _fits(lead, wanted)]
+            assert expected
+            assert await _paged(conn, LeadFilter(**wanted), sort, 100) == expected
+            assert await _paged(conn, LeadFilter(**wanted), sort, 3) == expected
+
+
+async def _paged(conn: Connection, wanted: LeadFilter, sort: Sort, limit: int) -> list[str]:
+    page = await leads.search(conn, wanted, sort, limit=limit, is_judged=False)
+    found = [lead.domain for lead in page.items]
+    while page.next_cursor:
+        page = await leads.search(conn, wanted, sort, page.next_cursor, limit)
+        found += [lead.domain for lead in page.items]
+    return found
+
+
+def _fits(lead: Lead, wanted: dict[str, Any]) -> bool:
+    score = -1 if lead.score is None else lead.score
+    return (
+        all(
+            getattr(lead, n) in wanted[n]
+            for n in ("segment", "priority", "provider")
+            if n in wanted
+        )
+        and wanted.get("min_score", -1) <= score <= wanted.get("max_score", 100)
+        and wanted.get("q", "") in lead.domain
+    )
+
+
+async def test_a_change_of_records_moves_its_lead_and_one_of_rules_does_not(
+    db: Database, judgement: Judge
+) -> None:
+    async with db.acquire() as conn:
+        await _known(conn, [judgement("moved.example"), judgement("same.example")])
+        made = [
+            Change("moved.example", "mx_changed", {"mx": 1}, {"mx": 2}, None, None),
+            Change("same.example", "reclassified", {"score": 1}, {"score": 2}, None, None),
+        ]
+        await changes.add(conn, made)
+
+        assert await _domains(conn, changed_since=NOW) == ["moved.example"]
+        assert (await _domains(conn, Sort.CHANGED))[0] == "moved.example"
+
+
+async def test_a_cursor_belongs_to_its_query(db: Database) -> None:
+    async with db.acquire() as conn:
+        await ingests.upsert_companies(conn, [Company(f"{n}.example", "n") for n in "abc"])
+        page = await leads.search(conn, LeadFilter(q="exam"), limit=1)
+        cursor = page.next_cursor
+        assert cursor is not None
+
+        for place in range(len(cursor)):
+            altered = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+            with pytest.raises(InvalidCursor):
+                await leads.search(conn, LeadFilter(q="exam"), Sort.CALL, altered)
+        with pytest.raises(InvalidCursor):
+            await leads.search(conn, LeadFilter(q="examp"), Sort.CALL, cursor)
 
 
 async def test_a_cursor_of_another_list_is_refused(db: Database) -> None:
@@ -371,7 +469,10 @@ async def test_an_unknown_batch_is_not_found(db: Database) -> None:
 
 async def test_a_page_of_tenants_walks_indexes_and_sorts_nothing(db: Database) -> None:
     async with db.acquire() as conn, conn.transaction():
-        await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        await conn.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
+            "SET LOCAL enable_sort = off"
+        )
         rows = await conn.fetch(f"EXPLAIN {tenants.LIST}", 51, None, None)
 
     plan = "\n".join(row[0] for row in rows)

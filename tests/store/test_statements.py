@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 
 import hunter.store
+from hunter.store import lead_filters
 from hunter.store.database import Database
 
 _VERB = re.compile(r"^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE)\s", re.IGNORECASE)
@@ -27,7 +28,10 @@ def _statements() -> Iterator[tuple[str, str]]:
                 yield f"{found.name}.{name}", value
 
 
-STATEMENTS = dict(_statements())
+STATEMENTS = dict(_statements()) | {
+    f"lead_filters {sort} {column}": text
+    for (sort, column), text in lead_filters.STATEMENTS.items()
+}
 
 
 async def test_every_statement_is_understood_by_the_schema(db: Database) -> None:

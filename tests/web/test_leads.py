@@ -80,7 +80,8 @@ async def test_a_cursor_of_another_order_is_refused(client: Client, add_lead: Ad
 
     answer = await client.get(f"{LEADS}?sort=domain&cursor={page['next_cursor']}")
 
-    assert answer.status == 422
+    assert answer.status == 400
+    assert (await answer.json(content_type=None))["type"] == "/problems/invalid-cursor"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,16 @@ async def test_a_cursor_of_another_order_is_refused(client: Client, add_lead: Ad
         "tenant_state=m365_mail",
         "mail_state=forwarding",
         "priority=4",
+        "priority=4,5",
+        "priority=4&priority=5",
+        "min_fit=64",
+        "min_urgency=20&max_urgency=20&min_fit=61",
+        "favourite=true",
+        "mark=won",
+        "tags=vip,k%C4%B1%C5%9F+fuar%C4%B1",
+        "changed_since=2026-11-20T00:00:00%2B03:00",
+        "market=global&mark=won,lost",
+        "provider=microsoft365,google_workspace&sort=score",
         "min_score=80",
         "max_score=89&min_score=75",
         "min_confidence=0.97",
@@ -132,11 +143,46 @@ async def test_every_filter_finds_the_one_lead_it_describes(
         dmarc_policy="reject",
     )
     await database.execute(
-        "UPDATE lead SET search = 'wanted.com isil a.s.', scan_status = 'unknown', source = 'web' "
+        "UPDATE lead SET search = 'wanted.com isil a.s.', scan_status = 'unknown', source = 'web', "
+        "is_favourite = true, mark = 'won', tags = '{kış fuarı,new,vip}', last_changed_at = now() "
         "WHERE domain = 'wanted.com'"
     )
 
     assert await _domains(client, query) == ["wanted.com"]
+
+
+@pytest.mark.parametrize("fields", ["score,segment,tags", "score,provider_name"])
+async def test_a_list_has_the_fields_asked_for_and_no_other(
+    client: Client, add_lead: AddLead, fields: str
+) -> None:
+    await add_lead("a.com", confidence=0.93)
+    whole = (await (await client.get(LEADS)).json())["items"][0]
+
+    (item,) = (await (await client.get(f"{LEADS}?fields={fields}")).json())["items"]
+
+    assert item == {name: whole[name] for name in ("domain", *fields.split(","))}
+
+
+async def test_every_field_of_a_list_can_be_asked_for_alone(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    await add_lead("scanned.com", priority=1)
+    await database.execute(
+        "INSERT INTO lead (domain, display_name, search) VALUES ('new.com', 'new.com', 'new.com')"
+    )
+    whole = (await (await client.get(LEADS)).json())["items"]
+    for name in whole[0]:
+        items = (await (await client.get(f"{LEADS}?fields={name}")).json())["items"]
+
+        assert items == [{key: each[key] for key in ("domain", name)} for each in whole]
+
+
+async def test_a_field_nobody_has_is_named_with_the_nearest(client: Client) -> None:
+    answer = await client.get(f"{LEADS}?fields=domain,scor")
+
+    assert answer.status == 422
+    (place,) = (await answer.json(content_type=None))["errors"]
+    assert (place["pointer"], "did you mean score" in place["detail"]) == ("fields", True)
 
 
 @pytest.mark.parametrize("name", ["provider", "mx_operator", "gateway"])
@@ -375,7 +421,7 @@ async def test_a_cursor_of_another_list_is_no_page_of_tenants(
 
     answer = await client.get(f"/api/v1/tenants?cursor={page['next_cursor']}")
 
-    assert answer.status == 422
+    assert answer.status == 400
     assert "cursor" in await answer.text()
 
 
