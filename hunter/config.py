@@ -79,6 +79,27 @@ def _http(text: str) -> str:
     return text
 
 
+def _web(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"https", "http"} or not parts.hostname or parts.query):
+        raise ValueError("wants a URL such as https://hunter.example")
+    return _printable(text)
+
+
+def _mailbox(text: str) -> str:
+    name, at, domain = text.partition("@")
+    plain = name.replace(".", "").replace("-", "").replace("_", "").replace("+", "").isalnum()
+    if text and not (
+        at
+        and plain
+        and text.isascii()
+        and "." in domain
+        and domain.replace(".", "").replace("-", "").isalnum()
+    ):
+        raise ValueError("wants a mail address such as hunter@example.com")
+    return _printable(text)
+
+
 def _printable(text: str) -> str:
     if not text.isascii() or not text.isprintable() or len(text) > 200:
         raise ValueError("wants at most 200 printable ASCII characters")
@@ -227,6 +248,12 @@ class Config:
         "Bearer key every API route wants. Empty: open, allowed in development on loopback only.",
         Secret,
     )
+    key_pepper: str = _setting(
+        Secret(""),
+        "Secret under which the digests of keys are made; the same in every process, kept apart from "
+        "the database. Another one makes every key useless.",
+        Secret,
+    )
     ready_requires_redis: bool = _setting(
         True, "False: readiness stays 200 with status degraded while Redis is away.", _truth
     )
@@ -308,6 +335,29 @@ class Config:
         "Allow connections out to this machine, and plain http. Refused in production.",
         _truth,
     )
+    public_url: str = _setting(
+        "",
+        "Where people reach this installation, https://hunter.example: links in messages start with it.",
+        _web,
+    )
+    smtp_url: str = _setting(
+        Secret(""),
+        "Mail relay for alerts: smtp://user:password@host:587 (STARTTLS, required), smtps:// (TLS), "
+        "smtp+plain:// (none; refused in production). Empty: no mail.",
+        _url("smtp", "smtps", "smtp+plain"),
+    )
+    smtp_from: str = _setting(
+        "", "Mail address that alerts come from. Needed with HUNTER_SMTP_URL.", _mailbox
+    )
+    delivery_lease_s: float = _setting(
+        30.0,
+        "Lease of a message that is being sent; a try takes at most half of it, and at most 12 s.",
+        _seconds(1, 600),
+    )
+    delivery_days: int = _setting(
+        30, "Days for which messages are kept after they were taken or given up.", _whole(1, 3650)
+    )
+    alert_days: int = _setting(365, "Days for which alerts are kept.", _whole(1, 3650))
 
     crash: str = _setting(
         "",
@@ -363,6 +413,8 @@ class Config:
             found.append(
                 f"HUNTER_HOST={self.host}: an open API may listen on loopback only; set HUNTER_ADMIN_KEY"
             )
+        if self.smtp_url and not self.smtp_from:
+            found.append("HUNTER_SMTP_FROM: HUNTER_SMTP_URL needs an address that mail comes from")
         if self.environment == "production":
             found += self._production_faults()
         return found
@@ -379,6 +431,8 @@ class Config:
             found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
         if self.outbound_loopback:
             found.append("HUNTER_OUTBOUND_LOOPBACK: not in production")
+        if self.smtp_url.startswith("smtp+plain:"):
+            found.append("HUNTER_SMTP_URL: mail without TLS is not for production")
         if self.crash:
             found.append("HUNTER_CRASH: not in production")
         if self.log_level == "debug":

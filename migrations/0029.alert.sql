@@ -173,11 +173,13 @@ CREATE TABLE alert (
     raised_at       timestamptz NOT NULL DEFAULT now(),
     acknowledged_at timestamptz,
     acknowledged_by text,
-    -- of a daily rule: the day whose digest tells it
+    -- of a daily rule: waits, then the day whose digest tells it
+    awaits_digest   boolean NOT NULL DEFAULT false,
     digest_day      date,
 
     CONSTRAINT alert_pkey PRIMARY KEY (id),
     CONSTRAINT alert_once UNIQUE (rule_id, change_id),
+    CONSTRAINT alert_digested_once CHECK (NOT awaits_digest OR digest_day IS NULL),
     CONSTRAINT alert_acknowledged_whole CHECK (
         (acknowledged_at IS NULL) = (acknowledged_by IS NULL)
     )
@@ -187,12 +189,15 @@ CREATE TABLE alert (
 COMMENT ON TABLE alert IS 'One rule matched one change; written in the transaction of the change.';
 COMMENT ON CONSTRAINT alert_pkey ON alert IS 'UUIDv7.';
 COMMENT ON CONSTRAINT alert_once ON alert IS 'A change is one alert of a rule, however often its transaction is run.';
+COMMENT ON CONSTRAINT alert_digested_once ON alert IS 'What a digest told does not wait for another.';
 COMMENT ON CONSTRAINT alert_acknowledged_whole ON alert IS 'Somebody did it at some time, or nobody did.';
 
 CREATE INDEX alert_domain ON alert (domain);
 CREATE INDEX alert_change ON alert (change_id);
 CREATE INDEX alert_open ON alert (id) WHERE acknowledged_at IS NULL;
-CREATE INDEX alert_undigested ON alert (rule_id) WHERE digest_day IS NULL;
+CREATE INDEX alert_awaits_digest ON alert (rule_id) WHERE awaits_digest;
+CREATE INDEX alert_digest ON alert (rule_id, digest_day) WHERE digest_day IS NOT NULL;
+CREATE INDEX alert_raised ON alert (raised_at);
 
 CREATE TABLE delivery (
     id          uuid NOT NULL,

@@ -42,6 +42,18 @@ class Point(StrEnum):
     COMMIT_COUNTED = "commit.counted"
     #: the chunk is done, nobody was told
     COMMIT_COMMITTED = "commit.committed"
+    #: messages are leased and what they say is fixed, not committed
+    DELIVERY_CLAIMING = "delivery.claiming"
+    #: the leases of messages are committed, nothing is sent
+    DELIVERY_CLAIMED = "delivery.claimed"
+    #: the endpoint has the message, nobody wrote that down
+    DELIVERY_SENT = "delivery.sent"
+    #: the try is written down, not committed
+    DELIVERY_SETTLING = "delivery.settling"
+    #: the try is committed
+    DELIVERY_SETTLED = "delivery.settled"
+    #: a day's changes are put into a digest, not committed
+    DELIVERY_GATHERED = "delivery.gathered"
     #: the process was asked to stop
     DRAIN_STARTED = "drain.started"
     #: the leases are handed back, not committed

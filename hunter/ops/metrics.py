@@ -36,6 +36,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_build_info": ("version",),
     "hunter_rules_info": ("version",),
     "hunter_rejudged_total": ("result",),
+    "hunter_delivery_attempts_total": ("channel", "outcome"),
 }
 
 _HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -259,6 +260,17 @@ class Metrics:
         )
         self.hunter_rejudge_held_total = self._counter(
             "hunter_rejudge_held_total", "Runs held because too many providers would change."
+        )
+        self.hunter_delivery_attempts_total = self._counter(
+            "hunter_delivery_attempts_total", "Tries to deliver a message, by what came of them."
+        )
+        self.hunter_deliveries_dead_total = self._counter(
+            "hunter_deliveries_dead_total", "Messages given up."
+        )
+        self.hunter_delivery_wait_seconds = self._histogram(
+            "hunter_delivery_wait_seconds",
+            "Time from the commit of a change to the first try of its message.",
+            _SCAN_BUCKETS,
         )
         self.hunter_build_info = self._gauge(
             "hunter_build_info", "Always 1; the version is a label."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 #: IANA's special-purpose registry, and what is special without being registered
@@ -49,6 +49,10 @@ _ELSEWHERE_V6: Final = (
     ("fec0::/10", "site-local (RFC 3879)"),
     ("ff00::/8", "multicast (RFC 4291)"),
 )
+#: inside private networks, and never an operator's own server
+_METADATA: Final = frozenset(
+    ip_address(each) for each in ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254")
+)
 _V4: Final = tuple((IPv4Network(net), why) for net, why in _NEVER_V4)
 _V6: Final = tuple((IPv6Network(net), why) for net, why in _NEVER_V6 + _ELSEWHERE_V6)
 _GLOBAL: Final = IPv6Network("2000::/3")
@@ -72,6 +76,33 @@ def refusal(address: str) -> str:
         inner = _inner(found)
         return _why_not_v6(found) if inner is None else _why_not_v4(inner)
     return _why_not_v4(found)
+
+
+#: what an operator's own server may have, of what others may not: private, shared and loopback
+_OWN: Final = tuple(
+    ip_network(each)
+    for each in (
+        *("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        *("::1/128", "fc00::/7"),
+    )
+)
+
+
+def refusal_for_operator(address: str) -> str:
+    """Why Hunter does not connect to a server that its settings name; "" when it may.
+
+    Private addresses are where such servers are; a cloud's metadata services are among them.
+    """
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "not an address"
+    if isinstance(found, IPv6Address):
+        found = _inner(found) or found
+    if found in _METADATA:
+        return "a metadata service"
+    is_own = any(found.version == each.version and found in each for each in _OWN)
+    return "" if is_own else refusal(str(found))
 
 
 def is_loopback(address: str) -> bool:

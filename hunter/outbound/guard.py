@@ -10,7 +10,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 
-from hunter.outbound.addresses import is_loopback, refusal
+from hunter.outbound.addresses import is_loopback, refusal, refusal_for_operator
 
 #: A host name to its addresses, as Hunter's own resolver knows them. Raises NoHost when DNS proves
 #: that there are none, OSError when it does not say.
@@ -132,6 +132,45 @@ class Guard:
                 return await self._dial(host, port)
         except TimeoutError:
             raise OutboundError(Failure.TIMEOUT, f"{host} did not answer in time") from None
+
+    async def connect_operator(self, host: str, port: int, *, timeout_s: float) -> socket.socket:
+        """A connected socket to a server that the operator's settings name. Raises OutboundError.
+
+        A mail relay is often inside: its name is looked up by the system, as those of PostgreSQL
+        and Redis are, and private addresses are let through. Those at which no server of an
+        operator is, such as a cloud's metadata service, are not.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._dial_operator(host, port)
+        except TimeoutError:
+            raise OutboundError(Failure.TIMEOUT, f"{host} did not answer in time") from None
+
+    async def _dial_operator(self, host: str, port: int) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise OutboundError(Failure.UNRESOLVED, f"{host}: {error.strerror}") from None
+        last = OutboundError(Failure.NO_HOST, f"{host} has no address")
+        for family, kind, protocol, _, address in found[:_MAX_ADDRESSES]:
+            if why := refusal_for_operator(str(address[0])):
+                last = OutboundError(Failure.FORBIDDEN, f"{address[0]} is {why}")
+                continue
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setblocking(False)
+                await loop.sock_connect(sock, address)
+            except (OSError, RuntimeError) as error:  # uvloop tells some failures as the latter
+                sock.close()
+                reason = getattr(error, "strerror", None) or "not connected"
+                last = OutboundError(Failure.UNREACHABLE, f"{host}: {reason}")
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise last
 
     async def exchange(
         self, host: str, port: int, request: bytes, *, limit: int, timeout_s: float

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import aiohttp
@@ -23,6 +23,8 @@ from hunter.outbound.guard import Failure, Guard, OutboundError, Resolve
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONNECTIONS: Final = 100
 _MAX_URL: Final = 2048
+#: wait for a body that only illustrates its status
+_BRIEF_S: Final = 1.0
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -52,6 +54,8 @@ class Limits(msgspec.Struct, frozen=True):
     body_bytes: int
     #: redirections followed; 0 leaves them to the caller as they are
     redirects: int = 0
+    #: the status is what matters: of the body only its beginning is read, if it comes soon
+    is_brief: bool = False
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -172,7 +176,9 @@ class Http:
                 data=request.body,
                 allow_redirects=False,
             ) as answer:
-                content = await _read(answer, request.limits.body_bytes)
+                limits = request.limits
+                read = _read_some if limits.is_brief else _read
+                content = await read(answer, limits.body_bytes)
                 fields = {name.lower(): answer.headers[name] for name in answer.headers}
                 return Response(answer.status, fields, content, str(url), hop)
         except aiohttp.ClientConnectorCertificateError as error:
@@ -203,6 +209,17 @@ async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(content) > limit:
             raise OutboundError(Failure.TOO_LARGE, f"more than {limit} bytes")
     return bytes(content)
+
+
+async def _read_some(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The beginning of the body, as far as it comes at once: never a reason to fail."""
+    content = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_BRIEF_S):
+            while len(content) < limit and (part := await answer.content.readany()):
+                content += part
+    answer.close()
+    return bytes(content[:limit])
 
 
 def _target(found: Response) -> str:

@@ -41,6 +41,9 @@ _GENERATION_KEY: Final = "hunter:generation"
 _PING_KEY: Final = "hunter:ping"
 _PING_KEPT_MS: Final = 1000
 
+#: instead of a job: messages may be due
+DELIVERIES: Final = "deliveries"
+
 _TIMEOUT_S: Final = 2.0
 _CONNECTIONS: Final = 16
 #: before every hint that waits; arq takes a score of 0 for a job that is gone
@@ -191,13 +194,13 @@ class Hints:
         with suppress(*REDIS_AWAY):
             await self._redis.set(_GENERATION_KEY, b"1", nx=True)
 
-    async def announce(self, job_id: UUID) -> None:
-        """Tell whoever waits that a job moved."""
+    async def announce(self, job_id: UUID | str) -> None:
+        """Tell whoever waits that a job, or a message, moved; or that DELIVERIES are due."""
         with suppress(*REDIS_AWAY):
             await self._redis.publish(_channel(job_id), b"")
 
     @asynccontextmanager
-    async def listen(self, job_id: UUID) -> AsyncIterator[News]:
+    async def listen(self, job_id: UUID | str) -> AsyncIterator[News]:
         """News of one job while inside. Without Redis there are none, and `wait` just waits.
 
         All listeners of a process share one connection: thousands who wait must not use up what

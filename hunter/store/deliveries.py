@@ -64,8 +64,8 @@ _RAISE: Final[LiteralString] = f"""
         WHERE c.id IN (SELECT change_id FROM matched)
         ON CONFLICT DO NOTHING
     ), raised AS (
-        INSERT INTO alert (id, rule_id, change_id, domain, kind)
-        SELECT hunter_uuid7(), m.rule_id, m.change_id, c.domain, c.kind
+        INSERT INTO alert (id, rule_id, change_id, domain, kind, awaits_digest)
+        SELECT hunter_uuid7(), m.rule_id, m.change_id, c.domain, c.kind, m.cadence = 'daily'
         FROM matched m JOIN change c ON c.id = m.change_id
         ON CONFLICT DO NOTHING
         RETURNING rule_id, change_id, domain

@@ -10,13 +10,17 @@ import structlog
 
 from hunter.config import Config
 from hunter.core.answers import PolicyState
+from hunter.core.channels import Channel, Outcome
 from hunter.core.errors import Unavailable
 from hunter.core.suffixes import suffix_list
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
-from hunter.pipeline.looking import open_looker
+from hunter.pipeline.courier import Courier
+from hunter.pipeline.digests import Digester
+from hunter.pipeline.looking import open_looker, resolver_of
+from hunter.pipeline.post import Post, open_post
 from hunter.pipeline.registrations import Registrar, open_registrar
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
@@ -47,6 +51,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
     zero(metrics.arq_tasks_total, task=(LOOK,))
     zero(metrics.arq_tasks_failed_total, task=(LOOK,))
     zero(metrics.hunter_policy_fetches_total, state=PolicyState)
+    zero(metrics.hunter_delivery_attempts_total, channel=Channel, outcome=Outcome)
     async with (
         open_database(config) as db,
         open_queue(config) as hints,
@@ -54,6 +59,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
         watch_process(metrics, config.data_dir),
         open_looker(config, engine, metrics) as looker,
         open_registrar(config, db, engine, metrics) as registrar,
+        open_post(config, resolver_of(engine)) as post,
     ):
         metrics.on_render(lambda: _fill_pools(metrics, db, hints))
         health = _health(config, db, hints)
@@ -80,6 +86,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
                     rules=rules,
                     scanner=scanner,
                     registrar=registrar,
+                    post=post,
                     metrics=metrics,
                     health=health,
                     stop=stop,
@@ -94,6 +101,7 @@ async def _work(
     rules: Reloader,
     scanner: Scanner,
     registrar: Registrar | None,
+    post: Post,
     metrics: Metrics,
     health: Health,
     stop: asyncio.Event,
@@ -105,6 +113,8 @@ async def _work(
     gc.set_threshold(20_000, 20, 50)
     heartbeat = Heartbeat(db, scanner, config)
     dispatcher = Dispatcher(db, hints, metrics, config)
+    courier = Courier(db, hints, post, metrics, config)
+    digester = Digester(db, hints)
     rejudger = Rejudger(
         db,
         rules,
@@ -121,7 +131,7 @@ async def _work(
     beating = asyncio.create_task(heartbeat.run())
     taking = [asyncio.create_task(lane.run()) for lane in lanes]
     taking.append(asyncio.create_task(dispatcher.run()))
-    taking += [asyncio.create_task(each.run()) for each in (rules, rejudger)]
+    taking += [asyncio.create_task(each.run()) for each in (rules, rejudger, courier, digester)]
     if registrar is not None:
         taking.append(asyncio.create_task(registrar.run()))
     stopping = asyncio.create_task(stop.wait())
@@ -134,7 +144,9 @@ async def _work(
         for lane in lanes:
             lane.stop_taking()
         # leases are extended until the last chunk is done or handed back
-        await heartbeat.drain(config.drain_grace_s)
+        await asyncio.gather(
+            heartbeat.drain(config.drain_grace_s), courier.drain(config.drain_grace_s)
+        )
     finally:
         tasks = [beating, *taking, stopping]
         for task in tasks:

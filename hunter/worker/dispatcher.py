@@ -13,11 +13,22 @@ import structlog
 
 from hunter.config import Config
 from hunter.core.errors import Unavailable
+from hunter.core.ladder import EXPIRES_S
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Generation, Hints
-from hunter.store import backups, chunks, completion, idempotency, ingests, jobs, judged, poison
+from hunter.store import (
+    backups,
+    chunks,
+    completion,
+    idempotency,
+    ingests,
+    jobs,
+    judged,
+    outbox,
+    poison,
+)
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
@@ -45,6 +56,8 @@ class Dispatcher:
         self._interval_s = config.dispatch_interval_s
         self._stale_s = config.hint_stale_s
         self._alive_s = 3 * config.heartbeat_s
+        self._delivery_days = config.delivery_days
+        self._alert_days = config.alert_days
         self._is_redis_away = False
         #: what goes wrong now, by step
         self._told: dict[str, str] = {}
@@ -177,10 +190,13 @@ class Dispatcher:
             by_state, oldest_s = await chunks.counts(conn)
             used, limit = await server_connections(conn)
             backed_up_at = await backups.last_success(conn)
+            messages = await outbox.counts(conn)
         self._metrics.hunter_job_accounting_mismatch.set({}, mismatched)
         self._metrics.hunter_oldest_ready_chunk_seconds.set({}, round(oldest_s, 3))
         for state, count in by_state.items():
             self._metrics.hunter_chunks.set({"state": state}, count)
+        for state, count in messages.items():
+            self._metrics.hunter_deliveries.set({"state": state}, count)
         self._metrics.db_connection_count.set({}, used)
         self._metrics.db_connection_limit.set({}, limit)
         self._metrics.hunter_backup_last_success_timestamp_seconds.set({}, backed_up_at)
@@ -198,4 +214,17 @@ class Dispatcher:
 
         if swept := await self._db.transact(work, deadline_s=_DEADLINE_S):
             log.info("dead uploads deleted", jobs=swept)
+        await self._step("sweep messages", self._sweep_messages)
         await self._db.transact(make_partitions, deadline_s=_DEADLINE_S)
+
+    async def _sweep_messages(self) -> None:
+        """Give up messages that waited for days; delete old ones, and old alerts."""
+
+        async def work(conn: Connection) -> int:
+            expired = await outbox.expire(conn, after_s=EXPIRES_S)
+            await outbox.sweep(conn, days=self._delivery_days, alert_days=self._alert_days)
+            return expired
+
+        if expired := await self._db.transact(work, deadline_s=_DEADLINE_S):
+            self._metrics.hunter_deliveries_dead_total.add({}, expired)
+            log.error("messages given up that waited for days", messages=expired)

@@ -17,63 +17,7 @@ from hunter.store import changes, deliveries
 from hunter.store.changes import Change
 from hunter.store.database import BadData, Connection, Database
 from hunter.store.deliveries import Raised
-from hunter.store.identifiers import uuid7
-
-DEFAULTS: dict[str, Any] = {
-    "segment": "migration",
-    "priority": 2,
-    "score": 70,
-    "provider": "google_workspace",
-}
-
-
-async def lead(conn: Connection, domain: str, **fields: Any) -> None:
-    """A judged lead."""
-    values = DEFAULTS | fields
-    await conn.execute(
-        """
-        INSERT INTO lead (domain, display_name, search, segment, priority, score, fit, urgency,
-            provider, judgement, last_scanned_at, fingerprint)
-        VALUES ($1, $1, $1, $2, $3, $4::int, least($4::int, 60), greatest($4::int - 60, 0), $5, '{}', now(), 'f')
-        """,
-        domain,
-        values["segment"],
-        values["priority"],
-        values["score"],
-        values["provider"],
-    )
-
-
-async def endpoint(conn: Connection, name: str = "desk") -> UUID:
-    """A chat that is told."""
-    made = uuid7()
-    await conn.execute(
-        "INSERT INTO alert_endpoint (id, name, kind, target, shown) VALUES ($1, $2, 'slack', '', '')",
-        made,
-        name,
-    )
-    return made
-
-
-async def rule(conn: Connection, *endpoints: UUID, **fields: Any) -> UUID:
-    """A rule that tells these endpoints."""
-    made = uuid7()
-    values = {"id": made, "name": "r", "kinds": list(Kind)} | fields
-    names = ", ".join(values)
-    places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
-    await conn.execute(f"INSERT INTO alert_rule ({names}) VALUES ({places})", *values.values())
-    for each in endpoints:
-        await conn.execute("INSERT INTO alert_rule_endpoint VALUES ($1, $2)", made, each)
-    return made
-
-
-async def change(conn: Connection, domain: str, kind: str = "mx_changed", **sides: Any) -> UUID:
-    """A change just written."""
-    before = sides.get("before", {"mx": ["a"]})
-    after = sides.get("after", {"mx": ["b"]})
-    await changes.add(conn, [Change(domain, kind, before, after, None, None)])
-    found: UUID = await conn.fetchval("SELECT id FROM change ORDER BY sequence DESC LIMIT 1")
-    return found
+from tests.alerting import change, endpoint, lead, rule
 
 
 class _UndoneError(Exception):

@@ -173,6 +173,8 @@ _PASSED_ON = (
     "drain_grace_s",
     "db_pool_size",
     "crash",
+    "outbound_loopback",
+    "delivery_lease_s",
     "rules_dir",
     "rules_poll_s",
     "rejudge_interval_s",

@@ -19,10 +19,12 @@ QUICK = {"lease_s": 1.0, "heartbeat_s": 0.3, "hint_stale_s": 0.5}
 ACCEPT = [point for point in Point if point.startswith("accept.")]
 WORK = [point for point in Point if point.startswith(("dispatch.", "claim.", "commit."))]
 DRAIN = [point for point in Point if point.startswith("drain.")]
+#: test_delivery_crashes.py
+DELIVERY = [point for point in Point if point.startswith("delivery.")]
 
 
 def test_every_point_is_killed_at_below() -> None:
-    assert {*ACCEPT, *WORK, *DRAIN} == {*Point}
+    assert {*ACCEPT, *WORK, *DRAIN, *DELIVERY} == {*Point}
 
 
 @pytest.mark.parametrize("point", WORK)
