@@ -230,6 +230,8 @@ class Identity(msgspec.Struct, frozen=True):
     likely: float
     name_from: float
     markets: dict[str, float]
+    #: added to Microsoft's prior besides: market → how the MX looks → log-odds
+    local: dict[str, dict[str, float]]
     fixed: dict[str, float]
     suites: dict[str, Suite]
     default: Suite

@@ -16,7 +16,7 @@ from hunter.core.facts import Identity, Rules, Suite
 from hunter.core.identity import MICROSOFT, Guess, guess, market_of
 from hunter.core.judge import reason
 from hunter.core.judgement import NO_HISTORY
-from hunter.core.placement import mx_looks
+from hunter.core.placement import features_of, mx_looks
 from hunter.core.provider import SELF_HOSTED
 
 #: standard deviation of a coefficient around its hand-set value, in log-odds
@@ -130,7 +130,8 @@ def _example(row: Labelled, rules: Rules) -> Example | None:
     if case.place.guess is None or case.place.missing or case.operator is None:
         return None
     mx_class, mx_suite = mx_looks(case.seen, case.operator, rules)
-    proved = {suite: set(found) for suite, found in case.seen.proved.items()}
+    named = features_of(case.seen, case.operator, rules)
+    proved = {suite: set(found) for suite, found in named.items()}
     owner = row.domain if case.operator == SELF_HOSTED else case.operator
     tenant = case.seen.tenant_name
     return Example(
@@ -148,12 +149,13 @@ def _example(row: Labelled, rules: Rules) -> Example | None:
 def _is_circular(mx_class: str, features: set[str]) -> bool:
     """True where rules label by the only record that speaks.
 
-    Behind a filter SPF alone makes the label Microsoft; at an own server the MX alone makes it
-    another, whatever autodiscover and SPF say (hybrid, own filter, half a move: to be asked).
+    Behind a filter SPF alone makes the label Microsoft; at an own server or an operator in no table
+    the MX alone makes it another, whatever autodiscover and SPF say (hybrid, a filter nobody knows,
+    half a move: to be asked).
     """
     if mx_class == "gateway":
         return features == {"spf"}
-    return mx_class == "own" and {"autodiscover", "spf"} <= features
+    return mx_class in {"own", "unknown"} and {"autodiscover", "spf"} <= features
 
 
 class _Pattern:

@@ -98,6 +98,7 @@ def guess(
     question without an answer could have proved.
     """
     shift = 0.0 if mx_suite else model.markets.get(market, 0.0)
+    local = 0.0 if mx_suite else model.local.get(market, {}).get(mx_class, 0.0)
     named = {MICROSOFT, GOOGLE, *proved, *silent}
     if mx_suite:
         named.add(mx_suite)
@@ -108,7 +109,7 @@ def guess(
             looks=mx_class if mx_suite is None else "suite" if suite == mx_suite else "other_suite",
             features=proved.get(suite, {}),
             silent=silent.get(suite, ()),
-            shift=shift,
+            shift=shift + local if suite == MICROSOFT else shift,
         )
         for suite in sorted(named)
     ]
@@ -117,7 +118,7 @@ def guess(
         Candidate(
             each.suite,
             each.prior,
-            shift,
+            each.shift,
             each.total,
             each.silence,
             chance,
@@ -141,6 +142,7 @@ def guess(
 class _Sum(NamedTuple):
     suite: str
     prior: float
+    shift: float
     total: float
     silence: float
     weights: Weights
@@ -165,6 +167,7 @@ def _summed(
     return _Sum(
         suite,
         prior,
+        shift,
         prior + shift + sum(weight for _, weight in weights),
         sum(weight for _, weight in missing),
         tuple(pair for pair in weights if pair[1] > 0),

@@ -6,6 +6,7 @@ from hunter.core import identity, provider
 from hunter.core.answers import Outcome, RRType
 from hunter.core.case import Case, Placement
 from hunter.core.facts import Kind, Provider, Role, Rules
+from hunter.core.identity import Features
 from hunter.core.judgement import Evidence, ScanStatus, State
 from hunter.core.refusals import NEVER_COMPANIES
 from hunter.core.score import Fact
@@ -195,6 +196,17 @@ def mx_looks(seen: Seen, operator: str, rules: Rules) -> tuple[str, str | None]:
     )
 
 
+def features_of(seen: Seen, operator: str, rules: Rules) -> dict[str, Features]:
+    """The proved features of every candidate of the identity model.
+
+    A hosting company that receives the mail is the rest of the model: what speaks for it speaks for
+    no candidate beside it.
+    """
+    row = rules.providers.get(operator)
+    own = None if row is None or row.kind is Kind.SUITE else row.family
+    return {name: found for name, found in seen.proved.items() if name != own}
+
+
 def _inferred(
     seen: Seen,
     operator: str,
@@ -205,7 +217,7 @@ def _inferred(
 ) -> Placement:
     """Placement by the identity model."""
     looks, suite = mx_looks(seen, operator, rules)
-    outcome, pillar = _guess(seen, looks, suite, rules)
+    outcome, pillar = _guess(seen, operator, looks, suite, rules)
     state = "forwarding" if looks == "forwarder" else "mail"
     if missing or outcome.is_open:
         open_questions = missing or tuple(
@@ -245,11 +257,12 @@ def _inferred(
 
 
 def _guess(
-    seen: Seen, looks: str, suite: str | None, rules: Rules
+    seen: Seen, operator: str, looks: str, suite: str | None, rules: Rules
 ) -> tuple[identity.Guess, identity.Pillar | None]:
     """The identity model's answer, and what it rests on; worked out once for companies that are alike."""
     market = identity.market_of(seen.survey.domain)
-    proved = tuple([(name, *found) for name, found in seen.proved.items()])
+    named = features_of(seen, operator, rules)
+    proved = tuple([(name, *found) for name, found in named.items()])
     silent = tuple([(name, *sorted(found)) for name, found in seen.silent.items()])
     alike = (looks, suite, market, proved, silent)
     known = rules.recalled.guesses.get(alike)
@@ -259,7 +272,7 @@ def _guess(
         rules.identity,
         mx_class=looks,
         mx_suite=suite,
-        proved=seen.proved,
+        proved=named,
         silent=seen.silent,
         market=market,
     )
@@ -343,11 +356,11 @@ def add_placement(case: Case) -> None:
         facts[place.fact] = Fact(place.evidence, place.what)
     if is_gateway(operator, rules):
         facts["gateway"] = Fact(base)
-    address = seen.survey.get(RRType.A)
-    if place.fact == "mail_none_likely" and address is not None and address.records:
-        facts["mail_implicit"] = Fact(
-            tuple(proof(address, record) for record in sorted(address.records))
-        )
+    if place.fact == "mail_none_likely":
+        found = [seen.survey.get(rrtype) for rrtype in (RRType.A, RRType.AAAA)]
+        implicit = [(each, text) for each in found if each for text in sorted(each.records)]
+        if implicit:
+            facts["mail_implicit"] = Fact(tuple(proof(each, text) for each, text in implicit))
     public = rules.public_suffixes.find(seen.survey.domain)
     if public is not None:
         facts["public_body"] = Fact(base or place.evidence, public)

@@ -40,6 +40,12 @@ def identity_model(check: Checker) -> Identity | None:
         if missing := sorted(wanted - set(given)):
             fix = f"give each of {', '.join(sorted(wanted))}"
             check.add("identity", (path,), f"without {', '.join(missing)}", fix)
+    for market, shifts in raw.local.items():
+        for name in sorted(set(shifts) - MX_CLASSES):
+            fix = nearest(name, MX_CLASSES, f"use one of {', '.join(sorted(MX_CLASSES))}")
+            check.add(
+                "identity", ("local", market, name), f"no such way for an MX to look: {name}", fix
+            )
     if check.problems:
         return None
     suites = {name: Suite(prior=s.prior, weights=s.weights) for name, s in raw.suites.items()}
@@ -48,6 +54,7 @@ def identity_model(check: Checker) -> Identity | None:
         likely=raw.words["likely"],
         name_from=raw.name_from,
         markets=raw.markets,
+        local=raw.local,
         fixed=raw.fixed,
         default=suites.pop(_DEFAULT),
         suites=suites,

@@ -121,6 +121,7 @@ class IdentityLines(Written, frozen=True, kw_only=True):
     words: dict[Literal["sure", "likely"], float]
     name_from: float
     markets: dict[str, float]
+    local: dict[str, dict[str, float]] = {}
     fixed: dict[str, float]
     suites: dict[str, SuiteLines]
 

@@ -75,6 +75,23 @@ def test_market_shifts_the_prior_where_the_mx_names_no_suite() -> None:
     assert same[0].probability == same[1].probability
 
 
+def test_what_one_market_says_of_unknown_operators_is_not_said_of_another() -> None:
+    named = {"microsoft365": {"autodiscover", "spf"}}
+    best = {
+        market: ask("unknown", named, market=market).best for market in ("at", "ch", "it", "global")
+    }
+    assert best["it"] == best["global"] > 0.55
+    assert max(best["at"], best["ch"]) < 0.3
+    elsewhere = [ask("own", named, market=market).best for market in ("at", "it")]
+    assert elsewhere[0] == elsewhere[1]
+    google = {"google_workspace": {"spf"}}
+    others = [ask("unknown", google, market=market) for market in ("at", "it")]
+    totals = [
+        next(c.total for c in each.candidates if c.suite == "google_workspace") for each in others
+    ]
+    assert totals[0] == totals[1]
+
+
 def test_silence_that_could_turn_the_answer_leaves_it_open() -> None:
     assert ask("gateway", {}, {"microsoft365": {"autodiscover"}}).is_open
     assert ask(

@@ -91,7 +91,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("identity", "  default:\n    prior", "  zoho_mail:\n    prior", "suites: without default"),
         ("identity", "mixed: 0.7, ", "", "fixed: without mixed"),
         ("identity", "name_from: 0.5", "name_from: x", "file: name_from: Expected `float`, got `str`; write a number"),
-        ("calibration", "suite: microsoft365, feature: spf", "suite: workmail, feature: spf", "coefficients row 9: row: identity.yaml has no such suite or feature; fit again"),
+        ("calibration", "suite: microsoft365, feature: spf", "suite: workmail, feature: spf", "coefficients row 8: row: identity.yaml has no such suite or feature; fit again"),
         ("calibration", "feature: autodiscover", "feature: autodiscovery", "coefficients row 1: row: identity.yaml has no such"),
         ("calibration", "mx: gateway", "mx: filter", "coefficients row 1: mx: no such look of the MX: filter"),
         ("calibration", "fitted: ", "fitted: -", "coefficients row 1: fitted: must not be negative"),
