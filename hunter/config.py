@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import ipaddress
 from collections.abc import Callable, Mapping
@@ -142,6 +143,16 @@ def _servers(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(parse_server(part) for part in text.split(",") if part.strip())
 
 
+def _webhook_secret(text: str) -> Secret:
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if text and not 24 <= len(key) <= 64:
+        raise ValueError("wants whsec_ and 24 to 64 bytes in base64")
+    return Secret(text)
+
+
 def _crash(text: str) -> str:
     read_crash(text)
     return text
@@ -276,6 +287,25 @@ class Config:
     )
     body_max_bytes: int = _setting(
         64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)
+    )
+    upload_max_bytes: int = _setting(
+        256 * 1024 * 1024,
+        "Largest file of companies in bytes; it waits in HUNTER_DATA_DIR/tmp.",
+        _whole(1024, 2**34),
+    )
+    ingest_memory_bytes: int = _setting(
+        1024**3,
+        "Memory of the process that reads one file of companies; a larger file is refused.",
+        _whole(128 * 1024**2, 2**38),
+    )
+    ingest_readers: int = _setting(
+        2, "Files of companies that an API process reads at once.", _whole(1, 64)
+    )
+    ingest_webhook_secret: str = _setting(
+        Secret(""),
+        "Secret (whsec_…) that signs leads pushed to /ingest/webhook as Standard Webhooks says. "
+        "Empty: only callers with a key may push.",
+        _webhook_secret,
     )
     worker_slots: int = _setting(
         24,

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hunter.pipeline.tables import Row
+from hunter.pipeline.rows import Row
 
 #: rows looked at to find the heading and, without one, the columns
 SAMPLE_ROWS: Final = 50

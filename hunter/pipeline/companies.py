@@ -18,7 +18,8 @@ from hunter.pipeline.columns import (
     looks_like_mail,
     looks_like_web,
 )
-from hunter.pipeline.tables import Row, Table, open_tables
+from hunter.pipeline.rows import Row, Table
+from hunter.pipeline.tables import open_tables
 
 #: characters of a refused value that are kept
 VALUE_SHOWN: Final = 200
@@ -59,11 +60,13 @@ class Refusal(msgspec.Struct, frozen=True):
 class CompanyList(msgspec.Struct, frozen=True):
     """A list told apart. Iterate `entries` once; rows are read as you go."""
 
-    #: csv or xlsx
+    #: csv, xlsx, xlsb, xls or ods
     format: str
     encoding: str
     delimiter: str
     columns: Columns
+    #: name of the sheet the list is on, "" for text
+    sheet: str
     entries: Iterator[Company | Refusal]
 
 
@@ -97,6 +100,7 @@ def _company_list(
         encoding=table.encoding,
         delimiter=table.delimiter,
         columns=columns,
+        sheet=table.sheet,
         entries=itertools.chain.from_iterable(
             read_row(row, columns, allow_test_names=allow_test_names) for row in data
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import IO, Final
@@ -13,26 +12,22 @@ import msgspec
 
 from hunter.core.answers import Depth
 from hunter.core.domain import REASONS, Domain, parse_domain
-from hunter.core.errors import HunterError, InvalidDomain, InvalidInput
+from hunter.core.errors import HunterError, InvalidDomain, InvalidInput, LimitExceeded
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.pipeline.columns import Columns
-from hunter.pipeline.companies import (
-    ROW_REASONS,
-    Company,
-    CompanyList,
-    Refusal,
-    open_companies,
-)
+from hunter.pipeline.companies import ROW_REASONS, Company, Refusal
+from hunter.pipeline.listed import Batch, Opened
+from hunter.pipeline.reading import Readers, Reading
 from hunter.queue.hints import Hints
 from hunter.store import ingests
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 
-#: rows stored in one transaction
-SLICE: Final = 1000
-#: rows parsed before other tasks get a turn
-_TURN: Final = 100
+#: rows of one file, good and bad
+ROWS_MAX: Final = 1_000_000
+#: characters of a sheet's name that are told
+_SHEET_CHARS: Final = 60
 #: refused rows kept for the answer; the rest is behind a link
 LISTED_REFUSALS: Final = 1000
 
@@ -135,6 +130,7 @@ async def ingest_file(
     metrics: Metrics,
     file: IO[bytes],
     *,
+    readers: Readers,
     filename: str | None,
     settings: Settings,
     idempotency: Idempotency | None = None,
@@ -145,10 +141,24 @@ async def ingest_file(
     is no table, or when no row of it gives a company; the batch then says so too.
     The digest of `idempotency` is asked for before the file is read.
     """
-    found = await asyncio.to_thread(
-        open_companies, file, allow_test_names=settings.allow_test_names
-    )
-    upload = _Upload(db, metrics, found, filename, settings)
+    async with readers.open(file, allow_test_names=settings.allow_test_names) as reading:
+        return await _ingest(
+            db,
+            hints,
+            _Upload(db, metrics, reading, filename, settings),
+            settings=settings,
+            idempotency=idempotency,
+        )
+
+
+async def _ingest(
+    db: Database,
+    hints: Hints,
+    upload: _Upload,
+    *,
+    settings: Settings,
+    idempotency: Idempotency | None,
+) -> Ingested:
     try:
         scan = await accept_scan(
             db,
@@ -174,11 +184,11 @@ async def ingest_file(
         return await _replayed(db, scan)
     return Ingested(
         batch_id=str(upload.batch_id),
-        filename=filename,
+        filename=upload.filename,
         row_count=upload.row_count,
         rejected_count=upload.rejected,
         rejected=upload.listed,
-        detected=describe(found),
+        detected=upload.detected,
         scan=scan,
     )
 
@@ -207,11 +217,12 @@ def reason_in_words(code: str) -> str:
     return ROW_REASONS.get(code) or REASONS.get(code, "")
 
 
-def describe(found: CompanyList) -> dict[str, object]:
+def describe(found: Opened) -> dict[str, object]:
     """What was found out about a file, for the person who sent it."""
     columns = found.columns
     return {
         "format": found.format,
+        "sheet": found.sheet[:_SHEET_CHARS] or None,
         "encoding": found.encoding or None,
         "delimiter": found.delimiter or None,
         "header_line": columns.header_line or None,
@@ -235,7 +246,7 @@ class _Upload:
         self,
         db: Database,
         metrics: Metrics,
-        found: CompanyList,
+        reading: Reading,
         filename: str | None,
         settings: Settings,
     ) -> None:
@@ -245,12 +256,11 @@ class _Upload:
         self.listed: list[Refusal] = []
         self._db = db
         self._metrics = metrics
-        self._entries = found.entries
-        self._filename = filename
-        self._detected = describe(found)
+        self._reading = reading
+        self.filename = filename
+        self.detected = describe(reading.opened)
         self._settings = settings
         self._accepted = 0
-        self._last_line = 0
         #: the batch is in the store; an upload refused for its key never gets there
         self._is_open = False
 
@@ -259,7 +269,7 @@ class _Upload:
         await ingests.create_batch(
             conn,
             self.batch_id,
-            filename=self._filename,
+            filename=self.filename,
             source=self._settings.source,
             caller=self._settings.caller,
             job_id=job_id,
@@ -272,26 +282,18 @@ class _Upload:
     async def lines(self) -> AsyncIterator[list[Line]]:
         """Slices of domains to scan; each slice is stored as leads before it is handed on."""
         self._is_open = True
-        while entries := list(itertools.islice(self._entries, _TURN)):
-            await asyncio.sleep(0)
-            while len(entries) < SLICE and (more := list(itertools.islice(self._entries, _TURN))):
-                entries += more
-                await asyncio.sleep(0)
-            companies = [each for each in entries if isinstance(each, Company)]
-            refused = [each for each in entries if isinstance(each, Refusal)]
-            self._count(entries, len(companies), refused)
-            await self._store(companies, refused)
-            yield [Line(each.line, each.domain.name) for each in companies]
+        async for batch in self._reading.batches():
+            self._count(batch)
+            await self._store(batch.companies, batch.refusals)
+            yield [Line(each.line, each.domain.name) for each in batch.companies]
 
-    def _count(
-        self, entries: list[Company | Refusal], companies: int, refused: list[Refusal]
-    ) -> None:
-        for each in entries:  # several companies of one row are one row
-            self.row_count += each.line != self._last_line
-            self._last_line = each.line
-        self._accepted += companies
-        self.rejected += len(refused)
-        self.listed += refused[: LISTED_REFUSALS - len(self.listed)]
+    def _count(self, batch: Batch) -> None:
+        self.row_count += batch.row_count
+        if self.row_count > ROWS_MAX:
+            raise LimitExceeded(f"The file has more than {ROWS_MAX:,} rows: split the list.")
+        self._accepted += len(batch.companies)
+        self.rejected += len(batch.refusals)
+        self.listed += batch.refusals[: LISTED_REFUSALS - len(self.listed)]
 
     async def _store(self, companies: list[Company], refused: list[Refusal]) -> None:
         leads = [
@@ -340,7 +342,7 @@ class _Upload:
             accepted=scan.accepted if scan else 0,
             rejected=self.rejected,
             duplicates=scan.duplicates if scan else 0,
-            detected=self._detected,
+            detected=self.detected,
             job_id=UUID(scan.job_id) if scan else None,
             failure=failure,
         )

@@ -7,16 +7,15 @@ import csv
 import io
 import itertools
 import re
-import zipfile
-import zlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from typing import IO, Final
-
-import msgspec
-import python_calamine
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Final, TypeVar
 
 from hunter.core.errors import InvalidInput
+from hunter.pipeline.rows import WAY_OUT, Row, Table, clean_cell
+from hunter.pipeline.sheets import is_workbook, open_sheets
+
+T = TypeVar("T", str, bytes)
 
 #: bytes looked at to tell format and encoding; lines looked at to tell the delimiter
 HEAD_BYTES: Final = 64 * 1024
@@ -25,19 +24,17 @@ HEAD_LINES: Final = 50
 LINE_MAX_BYTES: Final = 128 * 1024
 #: lines one quoted cell may go over; a quote open for longer was never closed
 QUOTED_LINES_MAX: Final = 20
-#: unpacked size a spreadsheet may have: it is held in memory, and a zip can promise anything
-SHEET_MAX_BYTES: Final = 256 * 1024 * 1024
-SHEET_MAX_CELLS: Final = 8_000_000
+#: characters shown of a line that is too long
+_SHOWN: Final = 200
 
 _DELIMITERS: Final = ",;\t|"
 _SEP_LINE = re.compile(r"\ufeff?sep=([^\w\s\"']|\t)\s*", re.IGNORECASE)
 #: white space and byte order marks
 _BLANK: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
-_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 
 _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11\xe0", "an Office file of before 2007 (.xls, .doc) or with a password"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -48,33 +45,6 @@ _SIGNATURES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"<!doctype", "a web page"),
     (b"<html", "a web page"),
 )
-_CELL_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})(\d{1,9})["']""")
-_WAY_OUT: Final = "save the list as CSV or XLSX and send that"
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row: the line (or sheet row) it starts at, counted from 1, and its cells.
-
-    `fault` says why the row could not be read; its one cell is then the raw line.
-    """
-
-    line: int
-    cells: tuple[str, ...]
-    fault: str = ""
-
-    @property
-    def is_blank(self) -> bool:
-        return not any(self.cells)
-
-
-class Table(msgspec.Struct, frozen=True):
-    """What a file (or one sheet of it) is, and its rows, to be read once and in order."""
-
-    #: csv or xlsx
-    format: str
-    encoding: str
-    delimiter: str
-    rows: Iterator[Row]
 
 
 def open_tables(file: IO[bytes]) -> Iterator[Table]:
@@ -87,16 +57,13 @@ def open_tables(file: IO[bytes]) -> Iterator[Table]:
     file.seek(0)
     if not head.strip(_BLANK):
         raise InvalidInput("The file is empty: send one row per company.")
-    if head.startswith(b"PK\x03\x04"):
-        return _sheets(file)
+    if is_workbook(head):
+        return open_sheets(file, head)
     start = head.lstrip()[:16].lower()
     for signature, kind in _SIGNATURES:
         if start.startswith(signature.lower()):
-            raise InvalidInput(f"The file is {kind}, not a table: {_WAY_OUT}.")
+            raise InvalidInput(f"The file is {kind}, not a table: {WAY_OUT}.")
     return iter((_text_table(file, head),))
-
-
-# --- text ---------------------------------------------------------------------------------------
 
 
 def detect_encoding(head: bytes) -> str:
@@ -112,8 +79,9 @@ def detect_encoding(head: bytes) -> str:
     even, odd = head[0:2000:2].count(0), head[1:2000:2].count(0)
     if max(even, odd) * 5 > len(head[:2000]) and min(even, odd) * 10 < max(even, odd):
         return "utf-16-be" if even > odd else "utf-16-le"
-    if len(_CONTROLS.findall(head)) * 50 > len(head) or head.count(0) > 2:
-        raise InvalidInput(f"The file is binary, not a table: {_WAY_OUT}.")
+    # cells padded with NUL bytes are still text
+    if len(_CONTROLS.findall(head)) * 50 > len(head) or head.count(0) * 4 > len(head):
+        raise InvalidInput(f"The file is binary, not a table: {WAY_OUT}.")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
@@ -123,9 +91,7 @@ def detect_encoding(head: bytes) -> str:
 
 def _text_table(file: IO[bytes], head: bytes) -> Table:
     encoding = detect_encoding(head)
-    lines = _lines(file, encoding)
-    if b"\r" in head and b"\n" not in head:
-        lines = _mac_lines(lines)
+    lines = _lines(file, encoding, is_mac=b"\r" in head and b"\n" not in head)
     first = list(itertools.islice(lines, HEAD_LINES))
     numbered = enumerate(itertools.chain(first, lines), start=1)
     if said := _SEP_LINE.fullmatch(first[0]):
@@ -138,20 +104,58 @@ def _text_table(file: IO[bytes], head: bytes) -> Table:
     return Table(format="csv", encoding=encoding, delimiter=delimiter, rows=rows)
 
 
-def _lines(file: IO[bytes], encoding: str) -> Iterator[str]:
-    """Decoded lines with their ends; memory is bounded by the longest line allowed."""
+class _TooLong(str):
+    """The start of a line of more than `LINE_MAX_BYTES`."""
+
+    __slots__ = ()
+
+
+def _lines(file: IO[bytes], encoding: str, *, is_mac: bool) -> Iterator[str]:
+    """Decoded lines with their ends; memory is bounded by the longest line allowed.
+
+    `is_mac` says that lines end in a bare carriage return, as old Macs and Excel for them write.
+    """
     if encoding.startswith("utf-16"):
-        text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        ending = "\r" if is_mac else ""
+        text = io.TextIOWrapper(file, encoding, errors="replace", newline=ending)
         try:
-            while line := text.readline(LINE_MAX_BYTES):
-                yield line
+            yield from _whole(text.readline, "\r" if is_mac else "\n", str)
         finally:
             text.detach()
         return
     if encoding == "utf-8-sig":
         file.seek(3)
-    while raw := file.readline(LINE_MAX_BYTES):
-        yield _decode(raw)
+    if is_mac:
+        yield from _mac_lines(file)
+    else:
+        yield from _whole(file.readline, b"\n", _decode)
+
+
+def _whole(read: Callable[[int], T], ending: T, decode: Callable[[T], str]) -> Iterator[str]:
+    """Lines as they are read; of one that is too long, its start."""
+    while line := read(LINE_MAX_BYTES):
+        if len(line) < LINE_MAX_BYTES or line.endswith(ending):
+            yield decode(line)
+            continue
+        yield _TooLong(decode(line)[:_SHOWN])
+        while (more := read(LINE_MAX_BYTES)) and not more.endswith(ending):
+            pass
+
+
+def _mac_lines(file: IO[bytes]) -> Iterator[str]:
+    rest, is_skipping = b"", False
+    while block := file.read(LINE_MAX_BYTES):
+        *lines, rest = (rest + block).split(b"\r")
+        for line in lines:
+            if not is_skipping:
+                yield _decode(line) + "\n"
+            is_skipping = False
+        if len(rest) >= LINE_MAX_BYTES or is_skipping:
+            if not is_skipping:
+                yield _TooLong(_decode(rest)[:_SHOWN])
+            rest, is_skipping = b"", True
+    if rest:
+        yield _decode(rest)
 
 
 def _decode(raw: bytes) -> str:
@@ -164,12 +168,6 @@ def _decode(raw: bytes) -> str:
         return raw.decode("windows-1254")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
-
-
-def _mac_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines that end in a bare carriage return, as old Macs and Excel for them write."""
-    for line in lines:
-        yield from (part + "\n" for part in line.split("\r"))
 
 
 def detect_delimiter(lines: list[str]) -> str:
@@ -196,10 +194,13 @@ def _records(numbered: Iterable[tuple[int, str]], delimiter: str) -> Iterator[Ro
     ahead: deque[tuple[int, str]] = deque()
     while item := (ahead.popleft() if ahead else next(source, None)):
         number, line = item
-        if len(line) >= LINE_MAX_BYTES:
-            yield Row(line=number, cells=(line[:200],), fault="the line is longer than 128 KiB")
+        if isinstance(line, _TooLong):
+            cells = (clean_cell(line),)
+            yield Row(line=number, cells=cells, fault="the line is longer than 128 KiB")
         elif '"' not in line:
-            yield Row(line=number, cells=tuple(map(_clean, line.rstrip("\r\n").split(delimiter))))
+            yield Row(
+                line=number, cells=tuple(map(clean_cell, line.rstrip("\r\n").split(delimiter)))
+            )
         elif _is_open(line, delimiter):
             yield _quoted(number, line, delimiter, source, ahead)
         else:
@@ -219,11 +220,13 @@ def _quoted(
     text = line
     for used, (_, following) in enumerate(list(ahead)[:QUOTED_LINES_MAX], start=1):
         text += following
+        if len(text) > LINE_MAX_BYTES:
+            break
         if not _is_open(text, delimiter):
             for _ in range(used):
                 ahead.popleft()
             return Row(line=number, cells=_cells(text, delimiter))
-    raw = _clean(line)
+    raw = clean_cell(line)
     return Row(line=number, cells=(raw,), fault='a quote (") is opened and never closed')
 
 
@@ -242,83 +245,4 @@ def _cells(text: str, delimiter: str) -> tuple[str, ...]:
     except csv.Error:
         # a bare carriage return outside quotes, or a cell beyond the module's limit
         row = text.split(delimiter)
-    return tuple(map(_clean, row))
-
-
-def _clean(cell: str) -> str:
-    """The cell without the white space around it and without what PostgreSQL cannot store."""
-    return cell.replace("\x00", "").replace("\ufeff", "").strip()
-
-
-# --- spreadsheets -------------------------------------------------------------------------------
-
-
-def _sheets(file: IO[bytes]) -> Iterator[Table]:
-    _check_archive(file)
-    try:
-        book = python_calamine.load_workbook(file)
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise InvalidInput(f"The spreadsheet cannot be read: {_WAY_OUT}.") from error
-    for name in book.sheet_names:
-        yield Table(format="xlsx", encoding="", delimiter="", rows=_sheet_rows(book, name))
-
-
-#: what zipfile raises for damaged, encrypted and exotic archives
-_ZIP_ERRORS: Final = (
-    zipfile.BadZipFile,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    zlib.error,
-)
-
-
-def _check_archive(file: IO[bytes]) -> None:
-    """Refuse a zip that is no workbook, or one that would not fit into memory."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            if "xl/workbook.xml" not in sizes:
-                raise InvalidInput(f"The file is a zip archive, not a spreadsheet: {_WAY_OUT}.")
-            if sum(sizes.values()) > SHEET_MAX_BYTES:
-                raise InvalidInput("The spreadsheet is too large unpacked: save it as CSV.")
-            for name in sizes:
-                if name.startswith("xl/worksheets/"):
-                    with archive.open(name) as part:
-                        _check_extent(part)
-    except _ZIP_ERRORS as error:
-        raise InvalidInput(f"The file is a damaged zip archive: {_WAY_OUT}.") from error
-    file.seek(0)
-
-
-def _check_extent(part: IO[bytes]) -> None:
-    """Refuse a sheet whose farthest cell spans too many: the reader lays out all up to it."""
-    rows = columns = 1
-    tail = b""
-    while piece := part.read(1024 * 1024):
-        for letters, digits in _CELL_PLACE.findall(tail + piece):
-            rows = max(rows, int(digits))
-            columns = max(columns, _column_number(letters))
-        tail = piece[-32:]
-    if rows * columns > SHEET_MAX_CELLS:
-        raise InvalidInput(
-            f"A sheet spans {rows:,} rows and {columns:,} columns of cells, mostly empty: "
-            "delete what lies far from the list, or save it as CSV."
-        )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - ord("A") + 1
-    return number
-
-
-def _sheet_rows(book: python_calamine.CalamineWorkbook, name: str) -> Iterator[Row]:
-    try:
-        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-    except python_calamine.CalamineError as error:
-        raise InvalidInput(f"The sheet {name!r} cannot be read: {_WAY_OUT}.") from error
-    for number, values in enumerate(rows, start=1):
-        yield Row(line=number, cells=tuple(_clean(str(value)) for value in values))
+    return tuple(map(clean_cell, row))

@@ -17,11 +17,12 @@ from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics, zero
 from hunter.ops.process import watch_process
 from hunter.ops.server import listen, probe_routes
+from hunter.pipeline.reading import Readers
 from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
-from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, PRICES, RULES
+from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, PRICES, READERS, RULES
 from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -45,6 +46,7 @@ def create_app(config: Config) -> web.Application:
     app[HEALTH] = _health(app, config)
     app[RULES] = Reloader(config, metrics)
     app[PRICES] = load_prices(config.price_list, app[RULES].current.wording)
+    app[READERS] = Readers(memory_bytes=config.ingest_memory_bytes, slots=config.ingest_readers)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)
     app.cleanup_ctx.extend([_database, _queue, _rules, _vital_signs])

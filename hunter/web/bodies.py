@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable
-from tempfile import SpooledTemporaryFile
-from typing import IO, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
-from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
+from hunter.core.errors import LimitExceeded
 from hunter.web.keys import CONFIG
 from hunter.web.problems import Malformed, SlowBody, WrongMediaType
 
@@ -24,8 +23,6 @@ TOTAL_S: Final = 300.0
 SLICE_LINES: Final = 5000
 #: a JSON body is held in memory as a whole, so it gets less than a stream
 JSON_MAX_BYTES: Final = 16 * 1024 * 1024
-#: a file larger than this waits on disk, not in memory
-SPOOL_BYTES: Final = 4 * 1024 * 1024
 #: a longer line holds no name; what is beyond is dropped, the line is refused
 LINE_MAX_BYTES: Final = 4096
 
@@ -48,16 +45,16 @@ async def body_chunks(
 ) -> AsyncIterator[bytes]:
     """The body in pieces. Raises LimitExceeded over `limit` bytes, SlowBody when it stalls."""
     if (request.content_length or 0) > limit:
-        raise _too_large(limit, way_out)
-    size, patience = 0, _Patience()
+        raise too_large(limit, way_out)
+    size, patience = 0, Patience()
     while piece := await patience.wait_for(request.content.readany()):
         size += len(piece)
         if size > limit:
-            raise _too_large(limit, way_out)
+            raise too_large(limit, way_out)
         yield piece
 
 
-class _Patience:
+class Patience:
     """How long we wait for a body: for its next piece, and for all of it."""
 
     def __init__(self) -> None:
@@ -82,7 +79,8 @@ class _Patience:
             raise Malformed("The body broke off before its end.") from error
 
 
-def _too_large(limit: int, way_out: str) -> LimitExceeded:
+def too_large(limit: int, way_out: str) -> LimitExceeded:
+    """The refusal of a body of more than `limit` bytes."""
     return LimitExceeded(f"The body is larger than {_mib(limit)}. {way_out}".strip())
 
 
@@ -155,59 +153,3 @@ def decode_line(line: bytes) -> str:
         except UnicodeDecodeError:
             continue
     return line.decode("latin-1").strip()
-
-
-async def spool_upload(
-    request: web.Request, digest: Digest, *allowed: str
-) -> tuple[IO[bytes], str]:
-    """An uploaded file at its start and its name: multipart, or the raw body.
-
-    The digest is of the file alone: a form sent again has another boundary.
-    The caller closes the file. Large ones lie on disk; Unavailable when there is no room.
-    """
-    kind = media_type(request, *allowed, "multipart/form-data")
-    file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  # the caller closes it
-    try:
-        name = ""
-        if kind == "multipart/form-data":
-            name = await _spool_part(request, file, digest)
-        else:
-            limit = request.app[CONFIG].body_max_bytes
-            async for piece in body_chunks(request, limit=limit, way_out="Split the file."):
-                _keep(file, piece, digest)
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return file, name
-
-
-def _keep(file: IO[bytes], piece: bytes, digest: Digest) -> None:
-    digest.feed(piece)
-    try:
-        file.write(piece)
-    except OSError as error:
-        raise Unavailable("There is no room for the file now.", retry_after_s=30) from error
-
-
-async def _spool_part(request: web.Request, file: IO[bytes], digest: Digest) -> str:
-    """Write the first file of a multipart form into `file`; its name. Other fields are dropped."""
-    limit, size, patience = request.app[CONFIG].body_max_bytes, 0, _Patience()
-    try:
-        form = await request.multipart()
-        while isinstance(part := await patience.wait_for(form.next()), BodyPartReader):
-            wanted = part.filename is not None or part.name == "file"
-            while piece := await patience.wait_for(part.read_chunk(64 * 1024)):
-                size += len(piece)
-                if size > limit:
-                    raise _too_large(limit, "Split the file.")
-                if wanted:
-                    _keep(file, piece, digest)
-            if wanted:
-                return part.filename or ""
-    except (ValueError, AssertionError) as error:
-        raise Malformed("The body is no multipart form: its boundary is missing.") from error
-    raise InvalidInput(
-        "The form holds no file.",
-        errors=(("/file", "send the file in a field named 'file': curl -F file=@list.csv"),),
-    )

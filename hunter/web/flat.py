@@ -9,6 +9,7 @@ import msgspec
 from hunter.core.advice import Language
 from hunter.store.exports import FlatLead
 from hunter.store.results import Result
+from hunter.web.receipts import RejectView
 from hunter.web.views import RESULT_COLUMNS
 
 
@@ -50,6 +51,12 @@ LEAD_COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "first_seen_at": ("İlk görülme", 20),
     "rules_version": ("Kural sürümü", 14),
 }
+_REJECT_COLUMNS: Final[dict[str, tuple[str, int]]] = {
+    "line": ("Satır", 8),
+    "input": ("Değer", 40),
+    "reason": ("Neden", 18),
+    "detail": ("Açıklama", 80),
+}
 #: a seller's words for a priority, in Dynamics' option set
 _RATINGS: Final = {1: "Hot", 2: "Hot", 3: "Warm", 4: "Warm"}
 #: (English, Turkish display name of the lead table's column, width)
@@ -81,6 +88,16 @@ def result_layout(language: Language) -> Layout:
     """The columns of `hunter.web.views.result_row`."""
     known = LEAD_COLUMNS | {"outcome": ("Sonuç", 12), "failure": ("Hata", 32)}
     return _layout({name: known[name] for name in RESULT_COLUMNS}, language)
+
+
+def reject_layout(language: Language) -> Layout:
+    """The columns of `reject_row`."""
+    return _layout(_REJECT_COLUMNS, language)
+
+
+def reject_row(reject: RejectView) -> list[object]:
+    """What was refused, where and why."""
+    return [reject.line, reject.input, reject.reason, reject.detail]
 
 
 def _layout(columns: dict[str, tuple[str, int]], language: Language) -> Layout:

@@ -10,13 +10,15 @@ from hunter.core.answers import Depth
 from hunter.pipeline.ingest import Settings, ingest_company, ingest_file
 from hunter.store import ingests
 from hunter.store.pages import Page
-from hunter.web.bodies import Digest, json_body, media_type, spool_upload
-from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
+from hunter.web.bodies import Digest, json_body, media_type
+from hunter.web.files import send_rejects
+from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS, READERS
 from hunter.web.middleware import API
-from hunter.web.receipts import batch_view, company_view, row_reject_view
-from hunter.web.requests import CompanyRequest, IngestQuery, PageQuery
+from hunter.web.receipts import RejectView, batch_view, company_view, row_reject_view
+from hunter.web.requests import CompanyRequest, IngestQuery, RejectsQuery
 from hunter.web.scans import JSON, id_in_path, idempotency_of
 from hunter.web.schema import read_json, read_query, render
+from hunter.web.uploads import spool_upload
 
 FILE_TYPES: Final = (
     "text/csv",
@@ -24,6 +26,9 @@ FILE_TYPES: Final = (
     "text/tab-separated-values",
     "application/csv",
     "application/vnd.ms-excel",
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12",
+    "application/vnd.ms-excel.sheet.macroenabled.12",
+    "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/octet-stream",
 )
@@ -59,6 +64,7 @@ async def ingest_csv(request: web.Request) -> web.Response:
             request.app[HINTS],
             request.app[METRICS],
             file,
+            readers=request.app[READERS],
             filename=name or None,
             settings=_settings(request, query.source, query.depth or Depth.QUICK),
             idempotency=idempotency,
@@ -84,11 +90,16 @@ async def show_batch(request: web.Request) -> web.Response:
         return render(await ingests.get_batch(conn, id_in_path(request, "batch_id")))
 
 
-async def batch_rejects(request: web.Request) -> web.Response:
-    """GET /ingest/batches/{batch_id}/rejects"""
-    query = read_query(request, PageQuery)
+async def batch_rejects(request: web.Request) -> web.StreamResponse:
+    """GET /ingest/batches/{batch_id}/rejects: a page, or all as a file"""
+    query = read_query(request, RejectsQuery)
     batch_id = id_in_path(request, "batch_id")
     async with request.app[DB].acquire() as conn:
         await ingests.get_batch(conn, batch_id)
-        page = await ingests.rejects_page(conn, batch_id, query.cursor, query.limit)
-    return render(Page([row_reject_view(each) for each in page.items], page.next_cursor))
+
+    async def fetch(cursor: str | None, limit: int) -> Page[RejectView]:
+        async with request.app[DB].acquire() as conn:
+            page = await ingests.rejects_page(conn, batch_id, cursor, limit)
+        return Page([row_reject_view(each) for each in page.items], page.next_cursor)
+
+    return await send_rejects(request, fetch, query, f"rejects-{batch_id}")

@@ -10,6 +10,7 @@ from hunter.config import Config
 from hunter.core.advice import Language
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics
+from hunter.pipeline.reading import Readers
 from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import Hints
 from hunter.store.database import Database
@@ -22,6 +23,8 @@ HINTS: Final = web.AppKey("hints", Hints)
 #: what the offers of a sales brief cost
 PRICES: Final = web.AppKey("prices", dict[str, dict[Language, str]])
 RULES: Final = web.AppKey("rules", Reloader)
+#: of files of companies
+READERS: Final = web.AppKey("readers", Readers)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)

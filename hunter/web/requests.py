@@ -50,6 +50,11 @@ MailState = Literal[
 ]
 
 
+#: which columns: all of Hunter's, or those from which Dynamics 365 imports leads
+Profile = Literal["hunter", "dynamics365"]
+Delimiter = Literal["comma", "semicolon", "tab"]
+
+
 class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One domain to scan; quick unless body or query say how deep."""
 
@@ -132,6 +137,19 @@ class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lang: Language | None = None
 
 
+class RejectsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """A page of what was refused, or all of it as a file."""
+
+    #: the Accept header is asked without it
+    format: Literal["json", "ndjson", "csv", "xlsx"] | None = None
+    #: of the headings; Accept-Language is asked without it
+    lang: Language | None = None
+    #: CSV only: the mark by which Excel knows UTF-8
+    bom: bool = True
+    #: CSV only; Excel in Turkish opens those with semicolons
+    delimiter: Delimiter = "comma"
+
+
 class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of jobs, newest first."""
 
@@ -198,11 +216,6 @@ class LeadsQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
     sort: Sort = Sort.CALL
     #: only these fields of each lead, and its domain
     fields: tuple[LeadField, ...] | None = None
-
-
-#: which columns: all of Hunter's, or those from which Dynamics 365 imports leads
-Profile = Literal["hunter", "dynamics365"]
-Delimiter = Literal["comma", "semicolon", "tab"]
 
 
 class ExportQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ from hunter.web.requests import (
     LeadsQuery,
     NoQuery,
     PageQuery,
+    RejectsQuery,
     ResultsQuery,
     ScanRequest,
 )
@@ -105,14 +106,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/ingest/domain", Scope.SCAN_WRITE, ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
     _route("POST", "/ingest/csv", Scope.SCAN_WRITE, ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
     _route("GET", "/ingest/batches/{batch_id}", Scope.SCAN_READ, ingests.show_batch, "How a file came out", Batch),
-    _route("GET", "/ingest/batches/{batch_id}/rejects", Scope.SCAN_READ, ingests.batch_rejects, "Rows of a file that gave no company", Page[RejectView], query=PageQuery),
+    _route("GET", "/ingest/batches/{batch_id}/rejects", Scope.SCAN_READ, ingests.batch_rejects, "Rows of a file that gave no company: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
 
     Route(method="POST", path="/scan/domain", scope=Scope.SCAN_WRITE, handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
     _route("POST", "/scan/bulk", Scope.SCAN_WRITE, scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
     _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON, CSV or XLSX", Page[ResultView], query=ResultsQuery),
-    _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains", Page[RejectView], query=PageQuery),
+    _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
     _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
     _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 

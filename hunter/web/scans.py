@@ -19,22 +19,22 @@ from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.store import jobs, redrive, results
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
-from hunter.store.jobs import JobProgress, Reject
+from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
-from hunter.web.files import send_file
+from hunter.web.files import send_file, send_rejects
 from hunter.web.flat import dynamics_layout, dynamics_row, flat_result, result_layout
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
 from hunter.web.language import language_headers, language_of
 from hunter.web.middleware import API
-from hunter.web.receipts import job_view, reject_view
+from hunter.web.receipts import RejectView, job_view, reject_view
 from hunter.web.requests import (
     BulkRequest,
     DepthQuery,
     DomainLine,
     JobsQuery,
-    PageQuery,
+    RejectsQuery,
     ResultsQuery,
     ScanRequest,
 )
@@ -256,13 +256,17 @@ async def redrive_job(request: web.Request) -> web.Response:
     return render(job, status=202, headers=_located(job.job_id))
 
 
-async def job_rejects(request: web.Request) -> web.Response:
-    """GET /scan/bulk/{job_id}/rejects"""
-    query = read_query(request, PageQuery)
+async def job_rejects(request: web.Request) -> web.StreamResponse:
+    """GET /scan/bulk/{job_id}/rejects: a page, or all as a file"""
+    query = read_query(request, RejectsQuery)
     job_id = id_in_path(request, "job_id")
-    async with request.app[DB].acquire() as conn:
-        page: Page[Reject] = await jobs.rejects_page(conn, job_id, query.cursor, query.limit)
-    return render(Page([reject_view(each) for each in page.items], page.next_cursor))
+
+    async def fetch(cursor: str | None, limit: int) -> Page[RejectView]:
+        async with request.app[DB].acquire() as conn:
+            page = await jobs.rejects_page(conn, job_id, cursor, limit)
+        return Page([reject_view(each) for each in page.items], page.next_cursor)
+
+    return await send_rejects(request, fetch, query, f"rejects-{job_id}")
 
 
 async def job_results(request: web.Request) -> web.StreamResponse:

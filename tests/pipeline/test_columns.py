@@ -3,7 +3,7 @@
 import pytest
 
 from hunter.pipeline.columns import Columns, find_columns, heading_kind
-from hunter.pipeline.tables import Row
+from hunter.pipeline.rows import Row
 
 
 def _rows(*rows: tuple[str, ...]) -> list[Row]:

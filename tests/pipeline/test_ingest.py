@@ -12,14 +12,16 @@ import asyncpg
 import pytest
 
 from hunter.core.answers import Depth
-from hunter.core.errors import InvalidDomain, InvalidInput, Unavailable
+from hunter.core.errors import InvalidDomain, InvalidInput, LimitExceeded, Unavailable
 from hunter.ops.metrics import Metrics
-from hunter.pipeline import ingest
+from hunter.pipeline import ingest, listed
 from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
+from hunter.pipeline.reading import Readers
 from hunter.queue.hints import Hints
 from hunter.store import ingests, jobs
 from hunter.store.database import Database, Exhausted
 
+READERS = Readers(memory_bytes=1024**3, slots=2)
 SETTINGS = Settings(caller="tests", source="fair", allow_test_names=True)
 
 
@@ -33,7 +35,9 @@ async def look(database_url: str) -> AsyncIterator[Any]:
 
 async def _ingest(db: Database, hints: Hints, text: str) -> Ingested:
     file = io.BytesIO(text.encode())
-    return await ingest_file(db, hints, Metrics(), file, filename="l.csv", settings=SETTINGS)
+    return await ingest_file(
+        db, hints, Metrics(), file, readers=READERS, filename="l.csv", settings=SETTINGS
+    )
 
 
 async def test_names_with_their_own_letters_keep_them_for_reading(
@@ -60,7 +64,7 @@ async def test_a_later_list_renews_the_name_and_keeps_the_first_source(
     await _ingest(db, hints, "firma,site\nEski,acme.com\n")
     later = Settings(caller="tests", source="web")
     file = io.BytesIO(b"firma,site\nYeni,acme.com\n")
-    await ingest_file(db, hints, Metrics(), file, filename=None, settings=later)
+    await ingest_file(db, hints, Metrics(), file, readers=READERS, filename=None, settings=later)
 
     row = await look.fetchrow("SELECT company_name, source FROM lead")
     assert tuple(row) == ("Yeni", "fair")
@@ -69,8 +73,7 @@ async def test_a_later_list_renews_the_name_and_keeps_the_first_source(
 async def test_slices_are_stored_as_they_come(
     db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "SLICE", 10)
-    monkeypatch.setattr(ingest, "_TURN", 3)
+    monkeypatch.setattr(listed, "BATCH_ENTRIES", 10)
     rows = "".join(f"F{n},firma{n}.com\n" for n in range(100))
 
     done = await _ingest(db, hints, "firma,site\n" + rows + "X,com.tr\n")
@@ -78,6 +81,18 @@ async def test_slices_are_stored_as_they_come(
     assert (done.scan.accepted, done.rejected_count, done.row_count) == (100, 1, 101)
     assert await look.fetchval("SELECT count(*) FROM lead") == 100
     assert await look.fetchval("SELECT count(*) FROM ingest_reject") == 1
+
+
+async def test_a_file_of_too_many_rows_is_stopped_good_or_bad(
+    db: Database, hints: Hints, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "ROWS_MAX", 20)
+
+    with pytest.raises(LimitExceeded, match="more than 20 rows"):
+        await _ingest(db, hints, "site\n" + "not a domain\n" * 21)
+
+    assert await look.fetchval("SELECT status FROM ingest_batch") == "failed"
+    assert await look.fetchval("SELECT count(*) FROM scan_job") == 0
 
 
 async def test_a_file_that_fails_on_the_way_leaves_no_job_and_says_so(

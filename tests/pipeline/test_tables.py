@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 
 from hunter.core.errors import InvalidInput
-from hunter.pipeline.tables import Row, Table, open_tables
+from hunter.pipeline.rows import Row, Table
+from hunter.pipeline.tables import open_tables
 
 _TURKISH = "Şirket;Web Sitesi\nÇağdaş Işık A.Ş.;www.isik.com.tr\n"
 
@@ -199,7 +200,7 @@ def test_a_spreadsheet_gives_a_table_for_each_sheet(
 def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
     spreadsheet: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hunter.pipeline.tables.SHEET_MAX_BYTES", 100)
+    monkeypatch.setattr("hunter.pipeline.sheets.SHEET_MAX_BYTES", 100)
 
     with pytest.raises(InvalidInput, match="save it as CSV"):
         list(open_tables(io.BytesIO(spreadsheet({"A": [["a.com"]]}))))

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
 from hunter.config import Config
-from hunter.web import bodies
+from hunter.web import bodies, uploads
 from hunter.web.app import create_app
 from hunter.web.keys import DB
 from hunter.web.problems import CATALOGUE
@@ -233,7 +233,8 @@ async def test_a_body_over_the_limit_is_413_and_names_the_way_out(
 async def test_a_stream_over_the_limit_is_413_even_without_a_length(
     aiohttp_client: AiohttpClient, settings: Callable[..., Config], path: str
 ) -> None:
-    client = await aiohttp_client(create_app(settings(body_max_bytes=2048)))
+    limits = settings(body_max_bytes=2048, upload_max_bytes=2048)
+    client = await aiohttp_client(create_app(limits))
 
     async def endless() -> Any:
         for number in range(500):
@@ -514,7 +515,7 @@ async def test_a_form_that_stalls_is_408(client: Client, monkeypatch: pytest.Mon
 async def test_a_form_field_without_end_is_413(
     aiohttp_client: AiohttpClient, settings: Callable[..., Config]
 ) -> None:
-    client = await aiohttp_client(create_app(settings(body_max_bytes=2048)))
+    client = await aiohttp_client(create_app(settings(upload_max_bytes=2048)))
     form = aiohttp.FormData(default_to_multipart=True)
     form.add_field("note", "x" * 10_000)
 
@@ -524,7 +525,7 @@ async def test_a_form_field_without_end_is_413(
 async def test_no_room_for_an_upload_is_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "SPOOL_BYTES", 1)
+    monkeypatch.setattr(uploads, "SPOOL_BYTES", 1)
     monkeypatch.setattr("tempfile.TemporaryFile", _full_disk)
 
     answer = await client.post(
