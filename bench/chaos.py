@@ -87,6 +87,8 @@ class Run:
         self.recoveries: dict[str, list[float]] = {}
         #: share of the work of the storm
         self.repeated: float | None = None
+        #: faults a second in the storm, those counted that took place
+        self.rate = 0.0
         self.storm = Storm(
             cluster,
             self.draw,
@@ -136,11 +138,12 @@ class Run:
         ends = time.monotonic() + self._options.seconds
         pacing = asyncio.create_task(self._pace(wave_every_s))
         self._sending.add(pacing)
-        latest = ends + _STORM_MOST_S
+        begin, latest = time.monotonic(), ends + _STORM_MOST_S
         before = await work_done(self.cluster)
         await self.storm.rage(
             lambda: time.monotonic() > ends and (self._is_enough() or time.monotonic() > latest)
         )
+        self.rate = self.storm.happened / (time.monotonic() - begin)
         await self.storm.settle()
         self.repeated = repeated(before, await work_done(self.cluster))
         self._sending.discard(pacing)
@@ -256,6 +259,7 @@ async def run(options: argparse.Namespace) -> int:
         "wrong_answers": callers.ledger.wrong,
         "recoveries": course.recoveries,
         "shape": dataclasses.asdict(shape),
+        "fault_rate": round(course.rate, 2),
         "seconds": round(time.monotonic() - begin, 1),
     }
     for told in verdict.told[:20]:

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -49,6 +49,8 @@ class Shape:
         settings = {
             "HUNTER_ALLOW_TEST_NAMES": "true",
             "HUNTER_LEASE_S": str(self.lease_s),
+            # as Hunter's default is to its lease of 20 s
+            "HUNTER_INTERACTIVE_LEASE_S": str(min(self.lease_s, max(3.0, self.lease_s * 0.3))),
             "HUNTER_HEARTBEAT_S": str(self.lease_s / 4),
             "HUNTER_HINT_STALE_S": str(self.lease_s / 2),
             "HUNTER_DRAIN_GRACE_S": str(self.drain_grace_s),
@@ -290,10 +292,13 @@ class Cluster:
         }
         return Member(name, command, environ | settings, self.folder / "log")
 
-    def pick(self, draw: random.Random, members: Sequence[Member]) -> Member | None:
-        """A running member that is not frozen; None when taking it would leave nobody awake."""
+    def pick(
+        self, draw: random.Random, members: Sequence[Member], *, busy: Collection[str] = ()
+    ) -> Member | None:
+        """A running member that is neither frozen nor `busy`; None when that leaves nobody awake."""
         awake = [each for each in members if each.pid is not None and not each.frozen]
-        return draw.choice(awake) if len(awake) > 1 else None
+        free = [each for each in awake if each.name not in busy]
+        return draw.choice(free) if free and len(awake) > 1 else None
 
     def freeze_name_server(self) -> None:
         """Silence: questions are neither answered nor refused."""

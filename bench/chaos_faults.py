@@ -9,7 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -49,20 +49,20 @@ Act = Callable[["Storm"], Awaitable[bool]]
 
 async def worker_kill(storm: Storm) -> bool:
     """SIGKILL of a worker."""
-    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    member = storm.pick(storm.cluster.workers)
     return member is not None and member.signal(signal.SIGKILL) is not None
 
 
 async def worker_term(storm: Storm) -> bool:
     """SIGTERM of a worker, which drains."""
-    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    member = storm.pick(storm.cluster.workers)
     return member is not None and member.signal(signal.SIGTERM) is not None
 
 
 async def worker_freeze(storm: Storm) -> bool:
     """SIGSTOP of a worker until its leases are somebody else's."""
     awake = sum(not worker.frozen for worker in storm.cluster.workers)
-    member = storm.cluster.pick(storm.draw, storm.cluster.workers)
+    member = storm.pick(storm.cluster.workers)
     if member is None or awake * 2 <= len(storm.cluster.workers):
         return False
     pid = member.signal(signal.SIGSTOP)
@@ -74,7 +74,7 @@ async def worker_freeze(storm: Storm) -> bool:
 
 async def api_kill(storm: Storm) -> bool:
     """SIGKILL of an API process while lists are being sent."""
-    member = storm.cluster.pick(storm.draw, storm.cluster.apis)
+    member = storm.pick(storm.cluster.apis)
     if member is None:
         return False
     sending = asyncio.Event()
@@ -171,11 +171,14 @@ async def crash_point(storm: Storm) -> bool:
     if point is None:
         return False
     is_accept = point.startswith("accept")
-    member = storm.cluster.pick(
-        storm.draw, storm.cluster.apis if is_accept else storm.cluster.workers
-    )
+    member = storm.pick(storm.cluster.apis if is_accept else storm.cluster.workers)
     if member is None:
         return False
+    with storm.using(member.name):  # any other end would come before the one it is led to
+        return await _crash_at(storm, member, point)
+
+
+async def _crash_at(storm: Storm, member: Member, point: str) -> bool:
     storm.armed.add(point)
     member.extra = {"HUNTER_CRASH": f"{point}:{storm.draw.randint(1, _MOST_PASSES.get(point, 1))}"}
     if point.startswith("drain"):
@@ -214,8 +217,8 @@ async def _provoke(storm: Storm, member: Member, point: str) -> None:
 
 #: how often each is in the bag
 FAULTS: Final[dict[str, tuple[Act, int]]] = {
-    "worker-kill": (worker_kill, 6),
-    "worker-term": (worker_term, 4),
+    "worker-kill": (worker_kill, 5),
+    "worker-term": (worker_term, 3),
     "worker-freeze": (worker_freeze, 2),
     "api-kill": (api_kill, 2),
     "redis-flush": (redis_flush, 2),
@@ -225,8 +228,10 @@ FAULTS: Final[dict[str, tuple[Act, int]]] = {
     "postgres-black-hole": (postgres_black_hole, 2),
     "redis-black-hole": (redis_black_hole, 1),
     "dns-silence": (dns_silence, 1),
-    "crash-point": (crash_point, 4),
+    "crash-point": (crash_point, 2),
 }
+#: faults in one: a process is killed to be armed, and then kills itself
+_COUNTS_FOR: Final = {"crash-point": 2}
 
 
 @dataclass(slots=True)
@@ -248,9 +253,18 @@ class Storm:
     _bag: list[str] = field(default_factory=list)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @property
+    def happened(self) -> int:
+        """Faults so far; a crash point is two."""
+        return sum(count * _COUNTS_FOR.get(kind, 1) for kind, count in self.done.items())
+
     def busy(self, what: str) -> bool:
         """True while another fault has hold of it."""
         return what in self._busy
+
+    def pick(self, members: Sequence[Member]) -> Member | None:
+        """A member that may be broken now; None when there is none to spare."""
+        return self.cluster.pick(self.draw, members, busy=self._busy)
 
     @contextlib.contextmanager
     def using(self, what: str) -> Iterator[None]:
@@ -281,9 +295,9 @@ class Storm:
     async def rage(self, until: Callable[[], bool]) -> None:
         """Fault after fault until `until`; those that last go on after it."""
         while not until():
-            begin = time.monotonic()
-            self._start(self._next())
-            await asyncio.sleep(max(0.0, 1 / self.rate - (time.monotonic() - begin)))
+            kind = self._next()
+            self._start(kind)
+            await asyncio.sleep(_COUNTS_FOR.get(kind, 1) / self.rate)
 
     def _next(self) -> str:
         if not self._bag:

@@ -10,8 +10,6 @@ from typing import Final
 
 #: one is surveyed while another is judged and committed
 LEAST: Final = 2
-#: where it begins
-_FIRST: Final = 4
 #: Chunks judged and committed at once. The processor takes them one after the other anyhow;
 #: more at once only hold their verdicts in memory, some 3 MiB a chunk of 100.
 _COMMITS_AT_ONCE: Final = 2
@@ -28,11 +26,16 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        #: how many may be worked on now
-        self.limit = min(_FIRST, most)
+        #: how many may be worked on now; it doubles with every round that nothing holds up
+        self.limit = min(LEAST, most)
         self._taken = 0
         self._commits = asyncio.Semaphore(_COMMITS_AT_ONCE)
         self._queue: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def is_behind(self) -> bool:
+        """True while as many chunks as may are being judged and committed: one more would wait."""
+        return self._commits.locked()
 
     async def __aenter__(self) -> None:
         """Wait for a slot."""

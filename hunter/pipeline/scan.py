@@ -103,7 +103,7 @@ class Scanner:
         self._leases = {"bulk": lease_s, "interactive": interactive_lease_s or lease_s}
         #: after an outage of PostgreSQL, time for a beat of whoever holds what ran out in it
         self._spare_s = lease_s / 3
-        self.waiting = Waiting()
+        self.waiting = Waiting(lambda: self.pace.is_behind)
         #: on while PostgreSQL has no room
         self.pause = Pause()
 

@@ -19,7 +19,9 @@ MOST_WAITING: Final = 6_000
 class Waiting:
     """How many domains are in chunks of this process that gave their slot away."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_behind: Callable[[], bool] = lambda: False) -> None:
+        #: True while the processor, and no name server, is what chunks wait for
+        self._is_behind = is_behind
         #: the slot's event, of each of these chunks, and how many domains it has
         self._given: dict[asyncio.Event, int] = {}
 
@@ -42,7 +44,10 @@ class Waiting:
         timer: asyncio.TimerHandle | None = None
 
         def give_slot() -> None:
-            if self.domains + total <= MOST_WAITING:
+            nonlocal timer
+            if self._is_behind():
+                timer = loop.call_later(PATIENCE_S, give_slot)
+            elif self.domains + total <= MOST_WAITING:
                 self._given[slot_is_free] = total
                 slot_is_free.set()
 

@@ -207,6 +207,17 @@ _NEXT: Final[LiteralString] = """
     WHERE j.lane = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $2
     ORDER BY j.last_dispatch NULLS FIRST, j.id LIMIT 1
 """
+#: somebody waits for each of these: the oldest first, however often it was hinted
+_OLDEST: Final[LiteralString] = """
+    SELECT c.id FROM scan_job j, LATERAL (
+        SELECT id FROM scan_chunk c
+        WHERE c.job_id = j.id AND c.state IN ('ready', 'leased')
+          AND CASE c.state WHEN 'ready' THEN c.not_before <= now() ELSE c.lease_until < now() END
+        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+    ) c
+    WHERE j.lane = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $2
+    ORDER BY j.id LIMIT 1
+"""
 _START_JOB: Final[LiteralString] = """
     UPDATE scan_job SET status = 'running', started_at = now() WHERE id = (
         -- never waits: a cancel locks the job first and its chunks then
@@ -242,7 +253,8 @@ async def claim(
 
 async def next_claimable(conn: Connection, lane: str) -> int | None:
     """A chunk of a lane that nobody holds, locked until the transaction ends; None when there is none."""
-    chunk_id: int | None = await conn.fetchval(_NEXT, lane, PAYLOAD_VERSION)
+    query = _OLDEST if lane == "interactive" else _NEXT
+    chunk_id: int | None = await conn.fetchval(query, lane, PAYLOAD_VERSION)
     return chunk_id
 
 

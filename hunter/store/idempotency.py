@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from hunter.core.errors import Unavailable
 from hunter.store.database import Connection
 
 
@@ -33,6 +34,8 @@ _RESERVE: Final[LiteralString] = """
     INSERT INTO idempotency (caller, key, method, path, job_id) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (caller, key, method, path) DO NOTHING
 """
+#: a key whose holder drops its upload between the two statements is tried once more
+_TRIES: Final = 5
 _FIND: Final[LiteralString] = """
     SELECT i.job_id, i.body_hash, extract(epoch FROM now() - j.touched_at)::float8 AS idle_s
     FROM idempotency i JOIN scan_job j ON j.id = i.job_id
@@ -43,9 +46,14 @@ _FIND: Final[LiteralString] = """
 async def reserve(conn: Connection, key: Key, job_id: UUID) -> Earlier | None:
     """Take a key for a job; None when it is ours now, else what the earlier request left."""
     parts = key.caller, key.key, key.method, key.path
-    await conn.execute(_RESERVE, *parts, job_id)
-    row = await conn.fetchrow(_FIND, *parts)
-    if row is None or row["job_id"] == job_id:
+    for _ in range(_TRIES):
+        await conn.execute(_RESERVE, *parts, job_id)
+        row = await conn.fetchrow(_FIND, *parts)
+        if row is not None:
+            break
+    else:
+        raise Unavailable("the Idempotency-Key changes hands too fast")
+    if row["job_id"] == job_id:
         return None
     return Earlier(row["job_id"], row["body_hash"], row["idle_s"])
 

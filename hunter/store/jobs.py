@@ -139,14 +139,14 @@ _SWEEP_RECEIVING: Final[LiteralString] = """
     DELETE FROM scan_job WHERE id IN (
         SELECT id FROM scan_job
         WHERE status = 'receiving' AND touched_at < now() - make_interval(secs => $1::float8)
-        ORDER BY id LIMIT 20 FOR UPDATE SKIP LOCKED
+        ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING id
 """
 
 
 async def sweep_receiving(conn: Connection, untouched_s: float) -> int:
-    """Delete jobs whose upload stood still for so long; how many."""
+    """Delete a job whose upload stood still for so long; how many, which is one or none."""
     return len(await conn.fetch(_SWEEP_RECEIVING, untouched_s, timeout=LONG_S))
 
 
@@ -286,7 +286,7 @@ _CANCEL_CHUNKS: Final[LiteralString] = """
     WHERE job_id = $1 AND state IN ('ready', 'leased')
 """
 _CANCEL_JOB: Final[LiteralString] = """
-    UPDATE scan_job SET status = 'cancelled', finished_at = now(),
+    UPDATE scan_job SET status = 'cancelled', finished_at = now(), mismatch = NULL,
         n_ok = c.n_ok, n_failed = c.n_failed, n_unknown = c.n_unknown, n_dead = c.n_dead
     FROM (
         SELECT coalesce(sum(n_ok), 0) AS n_ok, coalesce(sum(n_failed), 0) AS n_failed,

@@ -41,9 +41,8 @@ LANES: Final = ("interactive", "bulk")
 RECEIVING_IDLE_S: Final = 600.0
 _AUDIT_EVERY_S: Final = 10.0
 _SWEEP_EVERY_S: Final = 60.0
+_UPLOADS_AT_ONCE: Final = 20
 _DEADLINE_S: Final = 3.0
-#: somebody waits: a hint that came to nothing is given again soon; one too many is harmless
-_INTERACTIVE_STALE_S: Final = 2.0
 
 
 class Dispatcher:
@@ -133,9 +132,7 @@ class Dispatcher:
                 await self._hints.announce(verdict.job_id)
 
     async def _dispatch(self, lane: str) -> None:
-        stale_s = (
-            min(self._stale_s, _INTERACTIVE_STALE_S) if lane == "interactive" else self._stale_s
-        )
+        stale_s = self._stale_s
 
         async def pick(conn: Connection) -> list[Hint]:
             limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=stale_s)
@@ -204,18 +201,34 @@ class Dispatcher:
             self._metrics.redis_evicted_keys_total.set({}, evicted)
 
     async def sweep(self) -> None:
-        """Delete uploads that died, keys and workers of yesterday; make the partitions ahead."""
+        """Delete uploads that died, keys and workers of yesterday; make the partitions ahead.
+
+        Each for itself: what one of them cannot do must not keep the others from it for ever.
+        """
+        sweeps: dict[str, Callable[[Connection], Awaitable[object]]] = {
+            "partitions": make_partitions,
+            "keys": idempotency.sweep,
+            "batches": ingests.sweep,
+            "workers": chunks.sweep_workers,
+        }
+        for name, work in sweeps.items():
+            await self._step(f"sweep {name}", partial(self._sweep, work))
+        await self._step("sweep messages", self._sweep_messages)
+        await self._step("sweep uploads", self._sweep_uploads)
+
+    async def _sweep(self, work: Callable[[Connection], Awaitable[object]]) -> None:
+        await self._db.transact(work, deadline_s=_DEADLINE_S)
+
+    async def _sweep_uploads(self) -> None:
+        """One in a transaction: a million names, or as many refused, take seconds to delete."""
 
         async def work(conn: Connection) -> int:
-            await idempotency.sweep(conn)
-            await ingests.sweep(conn)
-            await chunks.sweep_workers(conn)
             return await jobs.sweep_receiving(conn, RECEIVING_IDLE_S)
 
-        if swept := await self._db.transact(work, deadline_s=_DEADLINE_S):
-            log.info("dead uploads deleted", jobs=swept)
-        await self._step("sweep messages", self._sweep_messages)
-        await self._db.transact(make_partitions, deadline_s=_DEADLINE_S)
+        for _ in range(_UPLOADS_AT_ONCE):
+            if not await self._db.transact(work, deadline_s=_DEADLINE_S):
+                return
+            log.info("dead upload deleted")
 
     async def _sweep_messages(self) -> None:
         """Give up messages that waited for days; delete old ones, and old alerts."""

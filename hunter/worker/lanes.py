@@ -35,7 +35,7 @@ _READ_LIMIT: Final = 5000
 _JOB_TIMEOUT_S: Final = 300
 #: a hint that a killed worker took is in every poll's way for so long; arq's own is _JOB_TIMEOUT_S
 _IN_PROGRESS_S: Final = 30
-#: chunks taken over from others at once, beyond the slots
+#: chunks taken up without a hint at once
 _TAKEN_OVER: Final = 4
 _PAUSE_S: Final = 0.5
 _WATCH_S: Final = 1.0
@@ -188,9 +188,10 @@ class Lane:
             self._worker.max_jobs = self._scanner.pace.limit + 1
 
     async def _take_over(self) -> None:
-        """Take up what others let go, a few beyond the slots: it has waited for its lease to end.
+        """Take up what others let go, and for whom somebody waits, without a hint.
 
-        No hint is needed, so neither a wiped Redis nor hints that went to a dead process delay it.
+        So neither a wiped Redis nor hints that went to a dead process delay it. What was let go is
+        taken up a few beyond the slots: it has waited for its lease to end.
         """
         async with asyncio.TaskGroup() as group:
             while not self._stopping:
@@ -199,18 +200,30 @@ class Lane:
                 )
                 room = _TAKEN_OVER - self._taking_over
                 if room and self._scanner.holding.takes:
-                    for _ in range(await self._scanner.left_over(self._name, room)):
+                    for _ in range(await self._found(room)):
                         group.create_task(self._take_over_some())
+
+    async def _found(self, room: int) -> int:
+        """How many may be taken up now, of `room`."""
+        if self._name == "bulk":
+            return await self._scanner.left_over(self._name, room)
+        return room if await self._scanner.is_wanted(self._name) else 0
 
     async def _take_over_some(self) -> None:
         self._taking_over += 1
         try:
-            while not self._stopping and await self._scanner.take_over(self._name):
+            while not self._stopping and await self._take_over_one():
                 pass
         except Exception:  # the next look finds what is left
             log.exception("chunk not taken over", lane=self._name)
         finally:
             self._taking_over -= 1
+
+    async def _take_over_one(self) -> bool:
+        if self._name == "bulk":
+            return await self._scanner.take_over(self._name)
+        async with self._free:
+            return not self._stopping and await self._scanner.take_next(self._name)
 
     async def _look_around(self) -> None:
         """Claim straight from PostgreSQL while no hint comes, whatever is the matter with Redis.

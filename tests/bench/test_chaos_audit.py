@@ -6,7 +6,7 @@ import random
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
 from chaos import parsed
 from chaos_audit import Verdict, Work, compare, repeated, stalls
-from chaos_cluster import Cluster, Member
+from chaos_cluster import Cluster, Member, Shape
 from chaos_faults import Storm
 from chaos_report import Line, counted, table
 
@@ -84,6 +84,29 @@ def test_crash_points_that_were_hit_wait_for_those_that_were_not() -> None:
     assert first == ["a.b", "a.c"]
     assert storm.hit() == {"a.b", "a.d"}
     assert [storm.next_point() for _ in range(3)] == ["a.c", "a.c", "a.c"]
+
+
+def test_a_process_on_its_way_to_a_crash_point_is_spared_by_other_faults() -> None:
+    members = [Member(name, (), {}, Path()) for name in ("one", "two")]
+    for member in members:
+        member._child = cast("Any", SimpleNamespace(pid=1, returncode=None))
+    nothing = cast("Any", None)
+    cluster = Cluster(Shape(), Path(), nothing, nothing, 0, "", workers=members)
+    storm = Storm(cluster, random.Random(1), (), 1, lambda _: None)
+    with storm.using("one"):
+        picked = {found.name for _ in range(20) if (found := storm.pick(members))}
+        with storm.using("two"):
+            assert storm.pick(members) is None
+
+    assert picked == {"two"}
+
+
+def test_a_crash_point_is_two_faults() -> None:
+    cluster = cast("Cluster", SimpleNamespace(workers=[], apis=[]))
+    storm = Storm(cluster, random.Random(1), (), 1, lambda _: None)
+    storm.done.update({"crash-point": 3, "worker-kill": 4})
+
+    assert storm.happened == 10
 
 
 def test_a_violation_of_any_kind_fails_the_run() -> None:

@@ -71,6 +71,27 @@ async def test_a_slot_is_kept_while_enough_domains_wait_already(
     assert not slot_is_free.is_set()
 
 
+async def test_a_slot_is_kept_while_the_processor_is_what_chunks_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.001)
+    is_behind, asked = True, asyncio.Event()
+
+    def behind() -> bool:
+        asked.set()
+        return is_behind
+
+    slot_is_free = asyncio.Event()
+    with Waiting(behind).for_the_last_of(10, slot_is_free) as one_less:
+        for _ in range(9):
+            one_less()
+        async with asyncio.timeout(10):
+            await asked.wait()
+            assert not slot_is_free.is_set()
+            is_behind = False
+            await slot_is_free.wait()
+
+
 async def test_waiting_domains_are_counted_until_their_chunk_has_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -341,6 +341,20 @@ async def test_without_hints_jobs_take_turns(db: Database) -> None:
         assert turns == [large, small, large, small]
 
 
+async def test_of_single_scans_the_oldest_is_taken_first(db: Database) -> None:
+    async with db.acquire() as conn:
+        ids = [(await _job(conn, 1, lane="interactive"))[1][0] for _ in range(3)]
+        # hinted, and hinted in vain: its turn is not over
+        await chunks.pick(conn, "interactive", limit=1, stale_s=10)
+        taken = []
+        for _ in ids:
+            async with conn.transaction():
+                claim = await chunks.claim_next(conn, "interactive", worker_id=ME, lease_s=20)
+            taken.append(claim and claim.chunk_id)
+
+    assert taken == ids
+
+
 async def test_a_job_completes_when_results_are_the_total(db: Database) -> None:
     async with db.acquire() as conn:
         job_id, ids = await _job(conn, 2, 3)
@@ -414,6 +428,21 @@ async def test_cancel_waits_for_a_commit_under_way_and_keeps_it(db: Database) ->
         progress = await cancelling
 
         assert (progress.status, progress.processed) == ("cancelled", 1)
+
+
+async def test_a_cancel_ends_the_alarm_over_a_job_that_does_not_add_up(db: Database) -> None:
+    async with db.acquire() as conn:
+        job_id, (chunk_id,) = await _job(conn, 2)
+        claim = await _must_claim(conn, chunk_id)
+        await chunks.finish(conn, claim.chunk_id, claim.epoch, ok=2, failed=0, unknown=0)
+        async with conn.transaction():
+            assert await completion.finish(conn, job_id) == "running"
+        assert await completion.mismatched(conn) == 1
+
+        async with conn.transaction():
+            await jobs.cancel(conn, job_id)
+
+        assert await completion.mismatched(conn) == 0
 
 
 async def test_a_completed_job_cannot_be_cancelled(db: Database) -> None:

@@ -276,14 +276,14 @@ async def test_a_busy_worker_leaves_hints_to_others(
     name_server.load(";! .slow.example delay=4000")
     await case.submit(*(f"s{n}.slow.example" for n in range(12)), chunk_size=1)
     async with working(worker_slots=24, drain_grace_s=0.1):
-        await case.wait_for("SELECT count(*) = 12 FROM scan_chunk WHERE hinted_at IS NOT NULL")
+        await case.wait_for("SELECT count(*) = 6 FROM scan_chunk WHERE hinted_at IS NOT NULL")
         async with asyncio.timeout(10):
-            # four slots at first, and one hint at hand
-            while await case.hints._redis.zcard(queue_name("bulk")) != 7:
+            # two slots at first, and one hint at hand
+            while await case.hints._redis.zcard(queue_name("bulk")) != 3:
                 await asyncio.sleep(0.02)
-        await case.wait_for("SELECT count(*) = 4 FROM scan_chunk WHERE state = 'leased'")
+        await case.wait_for("SELECT count(*) = 2 FROM scan_chunk WHERE state = 'leased'")
 
-        assert await case.hints._redis.zcard(queue_name("bulk")) == 7
+        assert await case.hints._redis.zcard(queue_name("bulk")) == 3
 
 
 async def test_ended_sessions_cost_no_work(
@@ -320,3 +320,17 @@ async def test_what_a_dead_worker_held_is_taken_over_although_all_slots_are_busy
         await case.wait_for("SELECT epoch = 2 FROM scan_chunk WHERE id = $1", left, limit_s=30)
 
         assert await case.ask("SELECT count(*) FROM scan_chunk WHERE state = 'leased'") == 3
+
+
+async def test_a_single_scan_whose_hint_is_lost_is_taken_from_the_table(
+    case: Any, working: Any
+) -> None:
+    single = await case.submit("d1.example", lane="interactive")
+    await case.hints._redis.delete(queue_name("interactive"))
+    await case.hints.set_generation()
+
+    async with working(hint_stale_s=600.0):
+        progress = await case.finished(single)
+
+    assert progress.succeeded == 1
+    assert await case.ask("SELECT hints FROM scan_chunk") == 1

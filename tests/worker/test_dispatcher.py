@@ -9,9 +9,10 @@ import pytest
 import structlog
 
 from hunter.config import Config
+from hunter.core.answers import Depth
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import queue_name
-from hunter.store import chunks
+from hunter.store import chunks, jobs
 from hunter.store.identifiers import uuid7
 from hunter.worker.dispatcher import Dispatcher
 
@@ -89,6 +90,26 @@ async def test_trouble_is_told_when_it_begins_and_when_it_is_over(
         ("chunk halved", None),
         ("dispatcher goes on", "condemn"),
     ]
+
+
+async def test_a_sweep_that_fails_keeps_no_other_from_its_work(
+    case: Any, dispatcher: Dispatcher
+) -> None:
+    await case.ask(_NO_ROOM)
+    await case.ask(
+        "CREATE TRIGGER no_room BEFORE DELETE ON worker_process"
+        " FOR EACH ROW EXECUTE FUNCTION no_room()"
+    )
+    await case.ask("UPDATE worker_process SET seen_at = now() - interval '2 hours' RETURNING 1")
+    async with case.db.acquire() as conn:
+        for _ in range(3):
+            await jobs.create(conn, uuid7(), lane="bulk", depth=Depth.QUICK, caller="x")
+    await case.ask("UPDATE scan_job SET touched_at = now() - interval '11 minutes' RETURNING 1")
+
+    await dispatcher.sweep()
+
+    assert await case.ask("SELECT count(*) FROM worker_process") == 1
+    assert await case.ask("SELECT count(*) FROM scan_job") == 0
 
 
 async def test_the_audit_tells_of_a_job_whose_chunks_are_not_its_total(
