@@ -9,6 +9,7 @@ import msgspec
 from hunter.core.answers import Answer, RRType, Survey
 from hunter.core.facts import Rules
 from hunter.core.identity import EXCHANGE, MICROSOFT, WORKMAIL
+from hunter.core.judgement import State
 from hunter.core.seen import Seen, is_silent, proof, signal_of, targets_of
 from hunter.core.wildcard import WILDCARD
 
@@ -18,6 +19,7 @@ _SES = "amazon_ses_inbound"
 _PANEL_SPF = re.compile(r" \+(?:a|mx)(?: |:|$)", re.IGNORECASE)
 #: read once: at each use Python 3.11 takes longer for Enum.MEMBER than for a dictionary
 _A, _CNAME, _SRV = RRType.A, RRType.CNAME, RRType.SRV
+_ABSENT, _PRESENT = State.ABSENT, State.PRESENT
 
 
 def read_autodiscover(seen: Seen, rules: Rules) -> None:
@@ -61,18 +63,29 @@ def _read_own_autodiscover(seen: Seen) -> None:
     addresses = _autodiscover_addresses(survey)
     if not addresses:
         return
-    web, wildcard = survey.get(_A), survey.get(_A, WILDCARD)
-    shared = {record for each in (web, wildcard) if each is not None for record in each.records}
+    web = survey.get(_A)
+    others = [web, survey.get(_A, WILDCARD), survey.get(_CNAME, WILDCARD)]
+    shared = {record for each in others if each is not None for record in each.records}
+    # whose address it is shows only beside the web site's and a wildcard's
+    mute = next((each for each in others if each is not None and is_silent(each)), None)
     for address in addresses:
-        if is_silent(address) or is_silent(web):
+        silent = address if is_silent(address) else mute
+        if silent is not None:
             seen.doubt(EXCHANGE, "autodiscover")
-        own = "" if is_silent(web) else next(iter(sorted({*address.records} - shared)), "")
+        own = "" if silent is not None else next(iter(sorted({*address.records} - shared)), "")
         if _PANEL_SPF.search(seen.spf.record) or (web is None and own not in seen.spf.addresses):
             own = ""
-        if "autodiscover_own" not in seen.signals or own:
-            seen.signals["autodiscover_own"] = signal_of(address, own, own)
+        found = signal_of(silent or address, own, own)
+        before = seen.signals.get("autodiscover_own")
+        if before is None or before.state is _ABSENT or found.state is _PRESENT:
+            seen.signals["autodiscover_own"] = found
         if own:
             seen.prove(EXCHANGE, "autodiscover", (proof(address, own),))
+    service = survey.get(_SRV, "_autodiscover._tcp")
+    if service is not None and is_silent(service):
+        known = seen.signals.get("autodiscover_own")
+        if known is None or known.state is _ABSENT:
+            seen.signals["autodiscover_own"] = signal_of(service)
 
 
 def _autodiscover_addresses(survey: Survey) -> list[Answer]:

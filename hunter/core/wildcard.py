@@ -29,9 +29,12 @@ def without_wildcards(survey: Survey) -> Survey:
     nothing = msgspec.structs.replace(probe, records=(), chain=())
     suffix = "." + survey.domain
     answers = {
-        question: nothing if answer.name.endswith(suffix) and _is_common(answer, alias) else answer
+        question: nothing
+        if answer.name.endswith(suffix)
+        and not answer.name.startswith(WILDCARD)
+        and _is_common(answer, alias)
+        else answer
         for question, answer in survey.answers.items()
-        if not answer.name.startswith(WILDCARD + suffix)
     }
     return msgspec.structs.replace(survey, answers=answers)
 

@@ -165,3 +165,10 @@ def test_probabilities_of_the_suites_and_of_the_rest_add_up_to_one(
 )
 def test_the_market_is_the_country_code_of_the_name(domain: str, market: str) -> None:
     assert market_of(domain) == market
+
+
+def test_silence_that_keeps_the_best_suite_from_being_named_leaves_the_answer_open() -> None:
+    named = {"microsoft365": {"autodiscover", "spf"}}
+    assert ask("unknown", named).suite == "microsoft365"
+    found = ask("unknown", named, {"onprem_exchange": {"autodiscover"}})
+    assert (found.suite, found.is_open) == (None, True)
