@@ -17,11 +17,13 @@ from hunter.core.errors import Unavailable
 from hunter.core.facts import Rules
 from hunter.core.judgement import ScanStatus
 from hunter.core.points import Point
+from hunter.core.schedule import Watch
 from hunter.knowledge.load import Knowledge
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.ops.stages import StageClock
 from hunter.ops.tracing import span
+from hunter.pipeline.alarm import Alarm
 from hunter.pipeline.effects import Archive
 from hunter.pipeline.holding import Holding
 from hunter.pipeline.looking import Looker
@@ -41,7 +43,7 @@ from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.store import chunks, completion, expiry, judged, registrations, results
+from hunter.store import changes, chunks, completion, expiry, judged, registrations, results
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.judged import NOTHING, Standing
@@ -85,6 +87,7 @@ class Scanner:
         slots: int = 8,
         looker: Looker | None = None,
         wants_registrations: bool = False,
+        watch: Watch | None = None,
     ) -> None:
         self.worker_id = worker_id
         #: slots for bulk chunks
@@ -97,7 +100,9 @@ class Scanner:
         self.knowledge = knowledge
         self._looker = looker or Looker(engine)
         self._wants_registrations = wants_registrations
+        self._watch = watch or Watch()
         self._metrics = metrics
+        self._alarm = Alarm(hints, metrics)
         self._clock = StageClock(metrics)
         self._archive = Archive()
         self._leases = {"bulk": lease_s, "interactive": interactive_lease_s or lease_s}
@@ -256,7 +261,8 @@ class Scanner:
             standings = await judged.lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
             missing = [domain for domain in domains if domain not in standings]
-            await self._write(conn, claim, verdicts, missing)
+            changed = await self._write(conn, claim, verdicts, missing)
+            await self._alarm.write(conn, claim.chunk_id, changed)
             pass_point(Point.COMMIT_WRITTEN)
             await self._count(conn, claim, verdicts)
             pass_point(Point.COMMIT_COUNTED)
@@ -268,8 +274,11 @@ class Scanner:
             standings = await judged.lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
             written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
-            await self._count(conn, claim, written)
-            return written
+            changed = [change for _, found in written for change in found]
+            await self._alarm.write(conn, claim.chunk_id, changed)
+            verdicts = [verdict for verdict, _ in written]
+            await self._count(conn, claim, verdicts)
+            return verdicts
 
         interactive = claim.lane == "interactive"
         try:
@@ -305,8 +314,8 @@ class Scanner:
         claim: Claim,
         verdicts: Sequence[Verdict],
         missing: Sequence[str] = (),
-    ) -> None:
-        """Write what was concluded; `missing` are the domains that are no leads yet."""
+    ) -> list[UUID]:
+        """Write what was concluded; the changes. `missing` are the domains that are no leads yet."""
         at = claim.leased_at
         if older := [v.result.domain for v in verdicts if v.is_by_other_rules]:
             await self._archive.tell(conn, older, self.knowledge, at.astimezone(dt.UTC).date())
@@ -317,22 +326,26 @@ class Scanner:
         new = [found.pop(domain) for domain in missing if domain in found]
         await judged.insert(conn, at, new, *names_of([each.judgement.domain for each in new]))
         await judged.write(conn, at, list(found.values()))
+        told = [change for verdict in verdicts for change in verdict.changes]
+        written = await changes.add(conn, told)
         if self._wants_registrations and claim.depth is Depth.FULL:
             await registrations.want(conn, registrable_of(verdicts))
         failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
         if failed:
             await judged.insert_missing(conn, failed, *names_of(failed))
             await judged.mark_failed(conn, failed)
+        return [change.id for change in written]
 
-    async def _write_alone(self, conn: Connection, claim: Claim, verdict: Verdict) -> Verdict:
+    async def _write_alone(
+        self, conn: Connection, claim: Claim, verdict: Verdict
+    ) -> tuple[Verdict, list[UUID]]:
         """Write one domain; the one whose data PostgreSQL refuses fails alone, with the reason."""
         try:
             async with savepoint(conn):
-                await self._write(conn, claim, [verdict])
+                return verdict, await self._write(conn, claim, [verdict])
         except BadData as error:
             verdict = failed(verdict.result.domain, reason_of("storing", error))
-            await self._write(conn, claim, [verdict])
-        return verdict
+            return verdict, await self._write(conn, claim, [verdict])
 
     async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
         await chunks.finish(conn, claim.chunk_id, claim.epoch, **counts_of(verdicts))
@@ -368,11 +381,16 @@ class Scanner:
             return failed(domain, reason_of("judging", error))
 
     def _verdict(self, at: dt.datetime, seen: Survey, standing: Standing, rules: Rules) -> Verdict:
-        return verdict_on(at, seen, standing, rules, self._clock)
+        return verdict_on(at, seen, standing, rules, self._clock, watch=self._watch)
 
     async def announce(self, claim: Claim) -> None:
         """After COMMIT: tell whoever waits for the job."""
         await self._hints.announce(claim.job_id)
+        await self._alarm.tell(claim.chunk_id)
+
+    def forget(self, claim: Claim) -> None:
+        """Nothing of the chunk was written here."""
+        self._alarm.forget(claim.chunk_id)
 
     async def put_back(self, claim: Claim, error: Exception, *, counted: bool) -> None:
         """Hand a chunk back after an exception, to be tried later."""
@@ -409,6 +427,7 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             scanner.pause.end()
         except _FencedError:
             log.info("chunk fenced out", epoch=claim.epoch)
+            scanner.forget(claim)
             return
         except Unavailable as error:
             log.warning("chunk put back", reason=str(error))

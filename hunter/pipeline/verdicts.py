@@ -11,21 +11,25 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.answers import Survey
+from hunter.core.changes import Found
 from hunter.core.decay import decays
 from hunter.core.facts import Rules
-from hunter.core.history import next_history
 from hunter.core.idn import to_unicode
-from hunter.core.judge import judge
-from hunter.core.judgement import History, Judgement, ScanStatus
+from hunter.core.judgement import Judgement, ScanStatus
 from hunter.core.merge import merge
+from hunter.core.pending import look_again_s
+from hunter.core.schedule import Watch, next_scan_at
 from hunter.core.suffixes import registrable_domain
 from hunter.ops.stages import StageClock
+from hunter.pipeline.belief import Belief, believe
+from hunter.store.changes import Change
 from hunter.store.identifiers import uuid7
 from hunter.store.ingests import search_text
-from hunter.store.judged import JudgedLead, Observed, Standing
+from hunter.store.judged import JudgedLead, Observed, Standing, Waiting
 from hunter.store.results import NewResult
 
 _REASON_CHARS: Final = 300
+_WATCH: Final = Watch()
 
 #: what a survey ended with: the answers, or why Hunter has none
 Seen: TypeAlias = "Survey | str"
@@ -41,47 +45,48 @@ class Verdict(msgspec.Struct, frozen=True):
     is_new: bool = False
     #: True when the lead was last judged by other rules
     is_by_other_rules: bool = False
+    #: what became different since the observation before
+    changes: list[Change] = []
 
 
 def verdict_on(
-    at: dt.datetime, seen: Survey, standing: Standing, rules: Rules, clock: StageClock
+    at: dt.datetime,
+    seen: Survey,
+    standing: Standing,
+    rules: Rules,
+    clock: StageClock,
+    *,
+    watch: Watch = _WATCH,
+    by_second_resolver: bool = False,
 ) -> Verdict:
     """Judge one domain, surveyed from `at` on, and encode what is to be written about it."""
     began = thread_time()
     merged = merge(standing.previous, seen, standing.observed_at)
-    as_of = at.astimezone(dt.UTC).date()
-    judgement = judge(merged, standing.history, rules, as_of, standing.registration)
-    history = next_history(standing.history, judgement, as_of)
+    belief = believe(
+        at, merged, standing, rules, watch=watch, by_second_resolver=by_second_resolver
+    )
     judged_at = thread_time()
     clock.charge("judge", judged_at - began)
     is_late = standing.last_scanned_at is not None and standing.last_scanned_at > at
     if is_late:  # a later survey was written already: keep its state
-        verdict = Verdict(_result(seen, judgement, _json(judgement), survey=_json(seen)))
+        verdict = Verdict(_result(seen, belief.seen, _json(belief.seen), survey=_json(seen)))
     else:
-        verdict = _current(
-            seen,
-            merged,
-            judgement,
-            history,
-            standing,
-            judged_on=as_of,
-            is_decaying=decays(judgement, rules, as_of, standing.registration),
-        )
+        verdict = _current(at, seen, belief, standing, rules=rules, watch=watch)
     clock.charge("encode", thread_time() - judged_at)
     return verdict
 
 
 def _current(
+    at: dt.datetime,
     seen: Survey,
-    merged: Survey,
-    judgement: Judgement,
-    history: History,
+    belief: Belief,
     standing: Standing,
     *,
-    judged_on: dt.date,
-    is_decaying: bool,
+    rules: Rules,
+    watch: Watch,
 ) -> Verdict:
-    """The verdict of the latest survey, which becomes the lead's."""
+    """The verdict of the latest survey: what is believed of it becomes the lead's."""
+    judgement, encoded = belief.judgement, _json(belief.judgement)
     is_same = judgement.fingerprint == standing.fingerprint
     earlier = standing.observation_id if is_same else None
     observed = Observed(
@@ -90,24 +95,75 @@ def _current(
         fingerprint=judgement.fingerprint,
         rules_version=judgement.rules_version,
         score=judgement.score,
-        evidence=_json(merged) if earlier is None or _is_news(standing, merged) else None,
+        evidence=_json(belief.survey)
+        if earlier is None or _is_news(standing, belief.survey)
+        else None,
     )
-    encoded = _json(judgement)
-    is_own = merged.answers == seen.answers and merged.policy == seen.policy
+    is_own = belief.survey.answers == seen.answers and belief.survey.policy == seen.policy
     result = _result(
         seen,
-        judgement,
-        encoded,
+        belief.seen,
+        encoded if belief.seen is judgement else _json(belief.seen),
         survey=None if is_own else _json(seen),
         observation_id=observed.id,
     )
-    lead = JudgedLead(judgement, encoded, history, observed.id, judged_on, is_decaying)
     return Verdict(
         result,
-        lead,
+        _lead(at, belief, encoded, observed.id, standing, rules=rules, watch=watch),
         observed,
         is_new=earlier is None,
         is_by_other_rules=standing.rules_version not in {None, judgement.rules_version},
+        changes=[_change(found, belief, standing, observed.id) for found in belief.changes],
+    )
+
+
+def _lead(
+    at: dt.datetime,
+    belief: Belief,
+    encoded: str,
+    observation_id: UUID,
+    standing: Standing,
+    *,
+    rules: Rules,
+    watch: Watch,
+) -> JudgedLead:
+    judgement, doubts, waiting = belief.judgement, belief.doubts, None
+    as_of = at.astimezone(dt.UTC).date()
+    if doubts:
+        since = min(dt.datetime.fromisoformat(each.since) for each in doubts.values())
+        waiting = Waiting(_json(doubts), since, belief.seen.fingerprint)
+    return JudgedLead(
+        judgement,
+        encoded,
+        belief.history,
+        observation_id,
+        as_of,
+        decays(judgement, rules, as_of, standing.registration),
+        waiting,
+        next_scan_at(
+            judgement.domain,
+            judgement.priority,
+            at,
+            watch,
+            is_unknown=judgement.scan_status is ScanStatus.UNKNOWN,
+            again_s=look_again_s(doubts, at, wait_s=watch.confirm_s) if doubts else None,
+        ),
+        belief.survey.depth.value,
+    )
+
+
+def _change(found: Found, belief: Belief, standing: Standing, observation_id: UUID) -> Change:
+    judgement = belief.judgement
+    return Change(
+        domain=judgement.domain,
+        kind=found.kind.value,
+        before=found.before,
+        after=found.after,
+        observation_before=standing.observation_id,
+        observation_after=observation_id,
+        segment=judgement.segment.value,
+        provider=judgement.provider,
+        score=judgement.score,
     )
 
 

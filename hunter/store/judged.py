@@ -13,12 +13,14 @@ import msgspec
 from hunter.core.answers import Survey
 from hunter.core.errors import Unavailable
 from hunter.core.judgement import History, Judgement, Segment, SignalDates
+from hunter.core.pending import Doubt
 from hunter.core.registration import Registration
 from hunter.store import registrations
 from hunter.store.database import Connection
 
 _survey_of: Final = msgspec.json.Decoder(Survey).decode
 _dates_of: Final = msgspec.json.Decoder(dict[str, SignalDates]).decode
+_doubts_of: Final = msgspec.json.Decoder(dict[str, Doubt]).decode
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -36,6 +38,16 @@ class Standing(msgspec.Struct, frozen=True):
     registration: Registration | None = None
     #: by which rules the lead was judged, None when it never was
     rules_version: str | None = None
+    #: answers seen and not believed yet, by question
+    doubts: dict[str, Doubt] = {}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What of a survey is not believed yet, as JSON, from when on, and the survey's fingerprint."""
+
+    doubts: str
+    since: datetime
+    fingerprint: str
 
 
 class JudgedLead(msgspec.Struct, frozen=True):
@@ -50,6 +62,12 @@ class JudgedLead(msgspec.Struct, frozen=True):
     judged_on: date
     #: `hunter.core.decay.decays`
     decays: bool = False
+    #: None: nothing waits for a second look
+    waiting: Waiting | None = None
+    #: when it is to be scanned again
+    next_scan_at: datetime | None = None
+    #: depth of the survey; None when it was judged anew without one
+    depth: str | None = None
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -81,7 +99,8 @@ async def insert_missing(
 #: what `standing_from_row` reads
 _STANDING: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
-        l.observation_id, l.rules_version, o.evidence, o.observed_to, {registrations.COLUMNS}
+        l.observation_id, l.rules_version, l.pending, o.evidence, o.observed_to,
+        {registrations.COLUMNS}
     FROM lead l LEFT JOIN observation o ON o.id = l.observation_id
         LEFT JOIN registration r ON r.domain = l.domain
 """  # noqa: S608  # of constants
@@ -132,12 +151,14 @@ def standing_from_row(row: Any) -> Standing:  # a Record reads by name
         observed_at=row["observed_to"].isoformat() if row["observed_to"] else "",
         registration=told,
         rules_version=row["rules_version"],
+        doubts=_doubts_of(row["pending"]) if row["pending"] else {},
     )
 
 
+#: Judged anew without a scan ($1 is NULL), a lead waits and is scanned as it was.
 _WRITE: Final[LiteralString] = """
     UPDATE lead SET
-        scan_status = n.scan_status, last_scanned_at = coalesce($1, last_scanned_at),
+        scan_status = n.scan_status, last_scanned_at = coalesce($1::timestamptz, last_scanned_at),
         provider = n.provider,
         mx_operator = n.mx_operator, gateway = n.gateway, local_provider = n.local_provider,
         mail_state = n.mail_state, tenant_state = n.tenant_state, tenant_name = n.tenant_name,
@@ -146,18 +167,26 @@ _WRITE: Final[LiteralString] = """
         dmarc_policy = n.dmarc_policy, reason = n.reason, rules_version = n.rules_version,
         fingerprint = n.fingerprint, observation_id = n.observation_id,
         judgement = n.judgement, seen = n.seen, judged_on = n.judged_on, decays = n.decays,
-        judgement_digest = n.judgement_digest
+        judgement_digest = n.judgement_digest,
+        pending = CASE WHEN $1 IS NULL THEN lead.pending ELSE n.pending END,
+        pending_since = CASE WHEN $1 IS NULL THEN lead.pending_since ELSE n.pending_since END,
+        pending_fingerprint = CASE
+            WHEN $1 IS NULL THEN lead.pending_fingerprint ELSE n.pending_fingerprint
+        END,
+        next_scan_at = CASE WHEN $1 IS NULL THEN lead.next_scan_at ELSE n.next_scan_at END,
+        scan_depth = CASE WHEN n.depth = 'full' THEN 'full' ELSE coalesce(lead.scan_depth, n.depth) END
     FROM unnest(
         $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
         $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
         $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::date[], $26::boolean[],
-        $27::bigint[]
+        $27::bigint[], $28::jsonb[], $29::timestamptz[], $30::text[], $31::timestamptz[], $32::text[]
     ) AS n(
         domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
         tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
         dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen,
-        judged_on, decays, judgement_digest
+        judged_on, decays, judgement_digest, pending, pending_since, pending_fingerprint,
+        next_scan_at, depth
     )
     WHERE lead.domain = n.domain
 """
@@ -168,24 +197,28 @@ _INSERT: Final[LiteralString] = """
         domain, display_name, search, last_scanned_at, scan_status, provider, mx_operator, gateway,
         local_provider, mail_state, tenant_state, tenant_name, segment, priority, score, fit,
         urgency, confidence, posture, dmarc_policy, reason, rules_version, fingerprint,
-        observation_id, judgement, seen, judged_on, decays, judgement_digest
+        observation_id, judgement, seen, judged_on, decays, judgement_digest, pending,
+        pending_since, pending_fingerprint, next_scan_at, scan_depth
     )
     SELECT n.domain, n.display_name, n.search, $1, n.scan_status, n.provider, n.mx_operator,
         n.gateway, n.local_provider, n.mail_state, n.tenant_state, n.tenant_name, n.segment,
         n.priority, n.score, n.fit, n.urgency, n.confidence, n.posture, n.dmarc_policy, n.reason,
         n.rules_version, n.fingerprint, n.observation_id, n.judgement, n.seen,
-        n.judged_on, n.decays, n.judgement_digest
+        n.judged_on, n.decays, n.judgement_digest, n.pending, n.pending_since,
+        n.pending_fingerprint, n.next_scan_at, n.depth
     FROM unnest(
         $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[],
         $9::text[], $10::text[], $11::text[], $12::smallint[], $13::smallint[], $14::smallint[],
         $15::smallint[], $16::real[], $17::text[], $18::text[], $19::text[], $20::text[],
         $21::text[], $22::uuid[], $23::jsonb[], $24::jsonb[], $25::date[], $26::boolean[],
-        $27::bigint[], $28::text[], $29::text[]
+        $27::bigint[], $28::jsonb[], $29::timestamptz[], $30::text[], $31::timestamptz[],
+        $32::text[], $33::text[], $34::text[]
     ) AS n(
         domain, scan_status, provider, mx_operator, gateway, local_provider, mail_state,
         tenant_state, tenant_name, segment, priority, score, fit, urgency, confidence, posture,
         dmarc_policy, reason, rules_version, fingerprint, observation_id, judgement, seen,
-        judged_on, decays, judgement_digest, display_name, search
+        judged_on, decays, judgement_digest, pending, pending_since, pending_fingerprint,
+        next_scan_at, depth, display_name, search
     )
     ORDER BY n.domain COLLATE "C"
     ON CONFLICT (domain) DO NOTHING
@@ -222,7 +255,7 @@ async def write(conn: Connection, scanned_at: datetime | None, leads: Sequence[J
 
 def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
     """One lead in the order of `_WRITE`."""
-    j = lead.judgement
+    j, waiting = lead.judgement, lead.waiting
     return (
         j.domain,
         j.scan_status.value,
@@ -250,6 +283,11 @@ def _lead_values(lead: JudgedLead) -> tuple[object, ...]:
         lead.judged_on,
         lead.decays,
         judgement_digest(lead.encoded.encode(), j.rules_version),
+        waiting.doubts if waiting else None,
+        waiting.since if waiting else None,
+        waiting.fingerprint if waiting else None,
+        lead.next_scan_at,
+        lead.depth,
     )
 
 

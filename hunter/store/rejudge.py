@@ -190,7 +190,7 @@ async def set_measure(
 
 _SELECT: Final[LiteralString] = f"""
     SELECT l.domain, l.last_scanned_at, l.segment, l.score, l.provider, l.seen, l.fingerprint,
-        l.observation_id, o.evidence, o.observed_to,
+        l.observation_id, l.pending, o.evidence, o.observed_to,
         l.rules_version, l.judged_on, l.decays, l.judgement_digest, l.gateway, l.tenant_state,
         l.priority, {registrations.COLUMNS}
     FROM lead l JOIN observation o ON o.id = l.observation_id

@@ -13,6 +13,7 @@ from hunter.config import Config, Secret
 from hunter.core.answers import Depth, Survey
 from hunter.core.errors import NotFound, Unavailable
 from hunter.core.facts import Rules
+from hunter.core.schedule import Watch
 from hunter.knowledge.load import load_knowledge
 from hunter.local.nameserver import NameServer
 from hunter.local.proxy import Proxy
@@ -81,6 +82,7 @@ def run(db: Database, hints: Hints, engine: Engine) -> Run:
             Metrics(),
             worker_id=uuid7(),
             lease_s=20,
+            watch=Watch(confirm_s=0),
         )
 
     return scan
@@ -156,6 +158,8 @@ async def test_a_change_is_a_new_observation(
     await run("a.example")
     name_server.replace("a.example. MX 0 a-example.mail.protection.outlook.com.")
 
+    await run("a.example")
+    assert await _value(db, "SELECT count(*) FROM observation") == 1, "once seen is not believed"
     await run("a.example")
 
     assert await _value(db, "SELECT count(*) FROM observation") == 2

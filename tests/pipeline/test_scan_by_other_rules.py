@@ -10,6 +10,7 @@ import pytest
 
 from hunter.config import Config
 from hunter.core.answers import Depth
+from hunter.core.schedule import Watch
 from hunter.knowledge.load import Knowledge, build_knowledge, load_knowledge, shipped_texts
 from hunter.local.nameserver import NameServer
 from hunter.ops.metrics import Metrics
@@ -49,7 +50,16 @@ async def test_only_the_rules_own_effect_is_told_and_only_once(
     async with NameServer(OWN) as server:
         settings = dataclasses.replace(config, dns_servers=(server.address,))
         async with open_engine(settings, tuning=QUICK) as engine:
-            scanner = Scanner(db, hints, engine, shipped, Metrics(), worker_id=uuid7(), lease_s=20)
+            scanner = Scanner(
+                db,
+                hints,
+                engine,
+                shipped,
+                Metrics(),
+                worker_id=uuid7(),
+                lease_s=20,
+                watch=Watch(confirm_s=0),
+            )
             await scan(db, hints, scanner)
             scanner.use(other)
             server.load(GOOGLE_TOO)
@@ -61,7 +71,9 @@ async def test_only_the_rules_own_effect_is_told_and_only_once(
         told = await conn.fetch("SELECT * FROM change")
     assert lead is not None
     assert (lead["provider"], lead["rules_version"]) == ("google_workspace", other.version)
-    (change,) = told
+    # what the second look confirmed is told beside it, and not as the rules' doing
+    assert {each["kind"] for each in told} > {"reclassified", "provider_changed"}
+    (change,) = [each for each in told if each["kind"] == "reclassified"]
     before, after = (msgspec.json.decode(change[name]) for name in ("before", "after"))
     assert (change["domain"], change["kind"]) == ("a.example", "reclassified")
     assert (before.keys(), before["score"] - after["score"]) == ({"score"}, 11)
