@@ -53,7 +53,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test of an outside tool that is not here; where TEST_HUNTER_REQUIRE_TOOLS is set, fail."""
     for mark in item.iter_markers("tool"):
         name = str(mark.args[0])
-        if shutil.which(name) or importlib.util.find_spec(name):
+        here = Path(sys.executable).parent / name
+        if here.exists() or shutil.which(name) or importlib.util.find_spec(name):
             continue
         told = f"{name} is not installed"
         if os.environ.get("TEST_HUNTER_REQUIRE_TOOLS"):

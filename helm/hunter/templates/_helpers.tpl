@@ -10,6 +10,9 @@
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
+{{- with .color }}
+version: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{- define "hunter.labels" -}}
@@ -19,14 +22,37 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{/* The image: {root, tag, digest}; what is empty is that of .Values.image. */}}
 {{- define "hunter.image" -}}
-{{- with .Values.image -}}
-{{- if .digest -}}
-{{ .repository }}@{{ .digest }}
+{{- $image := .root.Values.image -}}
+{{- $digest := .digest | default (ternary "" $image.digest (not (empty .tag))) -}}
+{{- if $digest -}}
+{{ $image.repository }}@{{ $digest }}
 {{- else -}}
-{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{ $image.repository }}:{{ .tag | default $image.tag | default .root.Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
+
+{{/* "true" with blue/green, else nothing. `helm upgrade --reuse-values` leaves out what the old chart did not know. */}}
+{{- define "hunter.isBlueGreen" -}}
+{{- if (.Values.blueGreen | default dict).enabled }}true{{ end -}}
+{{- end -}}
+
+{{- define "hunter.activeColor" -}}
+{{- $color := .Values.service.activeColor | default "blue" -}}
+{{- if not (index .Values.blueGreen $color).enabled -}}
+{{- fail (printf "service.activeColor: %s has no pods; set blueGreen.%s.enabled, or turn to the other colour" $color $color) -}}
+{{- end -}}
+{{ $color }}
+{{- end -}}
+
+{{/* Image of what has no colour: that of the active one. */}}
+{{- define "hunter.activeImage" -}}
+{{- $own := dict -}}
+{{- if include "hunter.isBlueGreen" . -}}
+{{- $own = index .Values.blueGreen (include "hunter.activeColor" .) -}}
+{{- end -}}
+{{ include "hunter.image" (dict "root" . "tag" $own.tag "digest" $own.digest) }}
 {{- end -}}
 
 {{- define "hunter.secretName" -}}
@@ -75,7 +101,7 @@ readinessProbe:
   failureThreshold: 3
 {{- end -}}
 
-{{/* The pod of API and worker: {root, component, command, portName, port, settings}. */}}
+{{/* The pod of API and worker: {root, component, command, portName, port, image, color}. */}}
 {{- define "hunter.pod" -}}
 {{- $values := .root.Values -}}
 {{- $own := index $values .component -}}
@@ -99,7 +125,7 @@ spec:
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
   containers:
     - name: {{ .component }}
-      image: {{ include "hunter.image" .root }}
+      image: {{ .image }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args: [{{ .command }}]
       ports:
@@ -139,12 +165,15 @@ spec:
       emptyDir: {}
     {{- end }}
   topologySpreadConstraints:
+    {{- $pod := . }}
+    {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
     - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
+      topologyKey: {{ . }}
       whenUnsatisfiable: ScheduleAnyway
       labelSelector:
         matchLabels:
-          {{- include "hunter.selector" . | nindent 10 }}
+          {{- include "hunter.selector" $pod | nindent 10 }}
+    {{- end }}
   {{- with $own.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}
