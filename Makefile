@@ -98,6 +98,9 @@ conformance: $(VENV)/.dev ## Every conformance suite in one table: cases, passed
 fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parser, FUZZ_SECONDS=60 for all; findings in .local/fuzz
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(ARGS)
 
+chart: $(VENV)/.dev ## Write the golden manifests of the chart anew; look at the difference before you commit it
+	@$(BIN)/python -m tests.helm.rendering && git --no-pager diff --stat -- tests/helm/golden
+
 lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock

@@ -16,7 +16,10 @@ from hunter.local.nameserver import NameServer
 from hunter.local.servers import free_port
 from hunter.resolver.checkup import examine
 from hunter.resolver.findings import Verdict
-from tests.helm.test_chart import SECRET, UNBOUND, Manifest, pick, render
+from tests.helm.rendering import SECRET, VARIANTS, Manifest, render
+from tests.helm.test_chart import pick
+
+UNBOUND = VARIANTS["unbound"]
 
 pytestmark = pytest.mark.tool("helm_python")
 

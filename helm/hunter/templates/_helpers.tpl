@@ -108,7 +108,8 @@ readinessProbe:
 {{- $unbound := and (eq .component "worker") (($values.unbound).enabled) -}}
 metadata:
   labels:
-    {{- include "hunter.labels" . | nindent 4 }}
+    # not the chart's version: a new chart alone must not roll the active colour
+    {{- include "hunter.selector" . | nindent 4 }}
     {{- with $values.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -186,4 +187,9 @@ spec:
   affinity:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end -}}
+
+{{/* A file for a block scalar: {root, path}; indenting would leave spaces on empty lines. */}}
+{{- define "hunter.file" -}}
+{{- regexReplaceAll "(?m) +$" (.root.Files.Get .path | trim | indent 4) "" -}}
 {{- end -}}
