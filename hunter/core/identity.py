@@ -129,7 +129,7 @@ def guess(
     )
     best = max(candidates, key=lambda each: each.total)
     chance = best.probability
-    named = (
+    is_ahead = (
         best.total > 0
         and _chances([(each.total, 0.0) for each in sums])[candidates.index(best)]
         >= model.name_from
@@ -141,7 +141,9 @@ def guess(
         return Guess(best.suite, chance, chance, is_open=is_open, candidates=candidates)
     rest = 1.0 / (1.0 + sum(math.exp(each.total + each.silence) for each in candidates))
     # open too where silence alone keeps the best one from being named
-    is_open = named or any(each.silence and each.total + each.silence >= 0 for each in candidates)
+    is_open = is_ahead or any(
+        each.silence and each.total + each.silence >= 0 for each in candidates
+    )
     return Guess(None, rest, chance, is_open=is_open, candidates=candidates)
 
 
