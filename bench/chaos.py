@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvloop
+from chaos_alerts import Alerts, Teller, receiving
 from chaos_audit import audit, longest_stall, repeated, work_done
 from chaos_cluster import HUNTER, Cluster, Shape, running
 from chaos_faults import FAULTS, Storm
@@ -31,7 +32,7 @@ from chaos_load import Callers
 from chaos_naive import NaiveCallers
 from chaos_names import names_and_zone
 from chaos_recovery import measure
-from chaos_report import Line, counted, measured, table, write
+from chaos_report import Line, alerted, counted, measured, table, write
 
 from hunter.core.points import Point
 
@@ -50,6 +51,9 @@ _FULL_DOMAINS, _FULL_SECONDS, _FULL_LEASE_S = 1_000_000, 300.0, 20.0
 #: beyond its length a storm goes on for what has not happened yet, at most so long
 _STORM_MOST_S: Final = 300.0
 _SINGLE_EVERY_S = 0.5
+_TOLD_EVERY_S = 0.5
+#: a message that was refused twice waits half a minute
+_SETTLED_S = 180.0
 _BETWEEN_S = 3.0
 _CANCEL_EVERY_S = 10.0
 _CANCELLED_NAMES = 2_000
@@ -80,7 +84,14 @@ async def cluster_of(shape: Shape, zone_text: str, kept: Path) -> AsyncIterator[
 class Run:
     """One run: calm, storm, recoveries, and the wait until all is done."""
 
-    def __init__(self, options: argparse.Namespace, cluster: Cluster, callers: Callers) -> None:
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        cluster: Cluster,
+        callers: Callers,
+        teller: Teller | None,
+    ) -> None:
+        self.teller = teller
         self.cluster = cluster
         self.callers = callers
         self.draw = random.Random(options.seed)
@@ -96,6 +107,7 @@ class Run:
             options.rate,
             self._send_now,
             points=list(options.points),
+            tell=None if teller is None else self._tell,
         )
         self._options = options
         self._waves: list[list[str]] = []
@@ -133,11 +145,22 @@ class Run:
             await asyncio.gather(singles, *self._sending, return_exceptions=True)
         say("waiting for the rest")
         await (self._until_quiet() if options.system == "naive" else self._until_completed())
+        if self.teller is not None:
+            await self.teller.settled(_SETTLED_S)
+
+    async def _tell(self, digest: bool) -> None:
+        assert self.teller is not None
+        await self.teller.tell(digest=digest)
 
     async def _storm(self, wave_every_s: float) -> None:
         ends = time.monotonic() + self._options.seconds
         pacing = asyncio.create_task(self._pace(wave_every_s))
         self._sending.add(pacing)
+        telling = None
+        if self.teller is not None:
+            await self.teller.begin()
+            telling = asyncio.create_task(self.teller.go_on(_TOLD_EVERY_S))
+            self._sending.add(telling)
         begin, latest = time.monotonic(), ends + _STORM_MOST_S
         before = await work_done(self.cluster)
         await self.storm.rage(
@@ -146,9 +169,10 @@ class Run:
         self.rate = self.storm.happened / (time.monotonic() - begin)
         await self.storm.settle()
         self.repeated = repeated(before, await work_done(self.cluster))
-        self._sending.discard(pacing)
-        pacing.cancel()
-        await asyncio.gather(pacing, return_exceptions=True)
+        for task in filter(None, (pacing, telling)):
+            self._sending.discard(task)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         while self._waves:
             self._send_now(asyncio.Event())
         for sent in await asyncio.gather(*self._sending, return_exceptions=True):
@@ -218,11 +242,17 @@ async def run(options: argparse.Namespace) -> int:
     )
     say(f"seed {options.seed}, {options.domains:,} domains, {options.workers} workers, {shape}")
     kept = KEPT / str(options.seed)
-    async with cluster_of(shape, zone, kept) as cluster:
+    async with (
+        cluster_of(shape, zone, kept) as cluster,
+        receiving(random.Random(options.seed + 2)) as sink,
+    ):
         kind = NaiveCallers if options.system == "naive" else Callers
         callers = kind(cluster, names, random.Random(options.seed + 1))
         try:
-            course = Run(options, cluster, callers)
+            teller = None
+            if options.system == "hunter":
+                teller = Teller(cluster, sink, random.Random(options.seed + 3))
+            course = Run(options, cluster, callers, teller)
             longest = options.seconds + options.patience * 2 + 600
             if options.least:
                 longest += _STORM_MOST_S
@@ -231,6 +261,7 @@ async def run(options: argparse.Namespace) -> int:
             say("audit")
             books = options.system != "naive"
             verdict = await audit(cluster, callers, with_books=books, with_api=books)
+            alerts = Alerts() if teller is None else await teller.audit()
             stall = await longest_stall(cluster) if books else (0.0, 0.0)
         finally:
             await callers.close()
@@ -239,7 +270,7 @@ async def run(options: argparse.Namespace) -> int:
         hit = course.storm.hit()
         for end in unexpected:
             say(f"{end.name} ended by itself with {end.code}: {_tail(end.log)}")
-    lines = counted(verdict)
+    lines = counted(verdict) + alerted(alerts)
     lines.append(Line("processes that ended by themselves", len(unexpected), "", 0))
     lines += measured(callers.ledger, verdict, stall, course.recoveries, course.repeated)
     if options.least:
@@ -255,6 +286,8 @@ async def run(options: argparse.Namespace) -> int:
         "crash_points_hit": sorted(hit),
         "crash_points_armed_not_hit": sorted(course.storm.armed - hit),
         "crash_points_not_armed": sorted(set(options.points) - course.storm.armed),
+        "changes_told": alerts.changes,
+        "messages": alerts.messages,
         "requests": callers.ledger.requests,
         "wrong_answers": callers.ledger.wrong,
         "recoveries": course.recoveries,
@@ -273,7 +306,7 @@ async def run(options: argparse.Namespace) -> int:
         shutil.rmtree(kept)
     else:
         print(f"logs: {kept}")
-    return 1 if verdict.violations else 0
+    return 1 if verdict.violations or alerts.violations else 0
 
 
 def _tail(log: Path) -> str:

@@ -51,6 +51,9 @@ class Shape:
             "HUNTER_LEASE_S": str(self.lease_s),
             # as Hunter's default is to its lease of 20 s
             "HUNTER_INTERACTIVE_LEASE_S": str(min(self.lease_s, max(3.0, self.lease_s * 0.3))),
+            "HUNTER_DELIVERY_LEASE_S": str(self.lease_s),
+            # alerts go to a receiver of the harness
+            "HUNTER_OUTBOUND_LOOPBACK": "true",
             "HUNTER_HEARTBEAT_S": str(self.lease_s / 4),
             "HUNTER_HINT_STALE_S": str(self.lease_s / 2),
             "HUNTER_DRAIN_GRACE_S": str(self.drain_grace_s),

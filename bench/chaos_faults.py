@@ -206,6 +206,8 @@ async def _provoke(storm: Storm, member: Member, point: str) -> None:
         async with storm.cluster.connection() as conn:
             if await conn.fetchval(_HOLDS, UUID(member.worker_id())):
                 member.signal(signal.SIGTERM)
+    elif point.startswith("delivery") and storm.tell is not None:
+        await storm.tell(point == "delivery.gathered")
     elif point == "dispatch.wiped":
         await redis_flush(storm)
     elif point == "dispatch.finishing":
@@ -245,6 +247,8 @@ class Storm:
     #: asks the callers to send a list now, and is told when they do
     send_now: Callable[[asyncio.Event], None]
     points: list[str] = field(default_factory=list)
+    #: has a change told of now, and with True a digest made
+    tell: Callable[[bool], Awaitable[None]] | None = None
     #: points a process was armed with
     armed: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos_alerts import Alerts
 from chaos_audit import Verdict
 from chaos_load import Ledger
 from chaos_recovery import RECOVERIES
@@ -41,6 +42,18 @@ def counted(verdict: Verdict) -> list[Line]:
         Line("results without a lead", verdict.without_lead, "", 0),
         Line("jobs with wrong counters", verdict.wrong_counters, "", 0),
         Line("jobs not completed", verdict.incomplete_jobs, "", 0),
+    ]
+
+
+def alerted(alerts: Alerts) -> list[Line]:
+    """What must be zero of alerts and messages; that some come again is allowed."""
+    return [
+        Line("alerts or messages missing", alerts.missing, "", 0),
+        Line("alerts or messages doubled", alerts.doubled, "", 0),
+        Line("messages taken and never received", alerts.not_received, "", 0),
+        Line("messages received with another text", alerts.other_text, "", 0),
+        Line("messages not delivered", alerts.open, "", 0),
+        Line("messages received again", alerts.received_again, ""),
     ]
 
 
