@@ -208,7 +208,7 @@ async def audit_alerts(
     pairs = await conn.fetchrow(_PAIRS, told)
     assert pairs is not None
     found.missing = pairs["no_alert"] + pairs["no_message"]
-    found.doubled = pairs["alerts_twice"] + int(pairs["messages_twice"])
+    found.doubled = int(pairs["alerts_twice"]) + int(pairs["messages_twice"])
     found.doubled += await conn.fetchval(_STRANGERS, told)
     known = set()
     for row in await conn.fetch(_MESSAGES):

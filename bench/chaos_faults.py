@@ -230,7 +230,7 @@ FAULTS: Final[dict[str, tuple[Act, int]]] = {
     "postgres-black-hole": (postgres_black_hole, 2),
     "redis-black-hole": (redis_black_hole, 1),
     "dns-silence": (dns_silence, 1),
-    "crash-point": (crash_point, 2),
+    "crash-point": (crash_point, 3),
 }
 #: faults in one: a process is killed to be armed, and then kills itself
 _COUNTS_FOR: Final = {"crash-point": 2}

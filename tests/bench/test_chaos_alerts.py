@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -44,6 +45,7 @@ async def test_what_was_told_once_and_taken_is_clean(db: Database) -> None:
         found = await audit_alerts(conn, ids, taken)  # type: ignore[arg-type]  # a lent one
 
     assert found == Alerts(changes=2, messages=2)
+    assert json.dumps(found.doubled) == "0"
     assert found.violations == 0
 
 
