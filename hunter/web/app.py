@@ -22,7 +22,18 @@ from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
-from hunter.web.keys import CONFIG, DB, HEALTH, HINTS, METRICS, OPENAPI, PRICES, READERS, RULES
+from hunter.web.keys import (
+    CONFIG,
+    DB,
+    HEALTH,
+    HINTS,
+    METRICS,
+    OPENAPI,
+    PRESS,
+    PRICES,
+    READERS,
+    RULES,
+)
 from hunter.web.middleware import authenticate, finish_headers, observe
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -46,6 +57,7 @@ def create_app(config: Config) -> web.Application:
     app[HEALTH] = _health(app, config)
     app[RULES] = Reloader(config, metrics)
     app[PRICES] = load_prices(config.price_list, app[RULES].current.wording)
+    app[PRESS] = asyncio.Semaphore(1)
     app[READERS] = Readers(memory_bytes=config.ingest_memory_bytes, slots=config.ingest_readers)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.append(finish_headers)

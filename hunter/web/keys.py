@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from aiohttp import web
@@ -23,6 +24,8 @@ HINTS: Final = web.AppKey("hints", Hints)
 #: what the offers of a sales brief cost
 PRICES: Final = web.AppKey("prices", dict[str, dict[Language, str]])
 RULES: Final = web.AppKey("rules", Reloader)
+#: pages that are drawn at once
+PRESS: Final = web.AppKey("press", asyncio.Semaphore)
 #: of files of companies
 READERS: Final = web.AppKey("readers", Readers)
 OPENAPI: Final = web.AppKey("openapi", bytes)

@@ -117,13 +117,13 @@ async def show(request: web.Request) -> web.Response:
         if lead.tenant_name is not None:
             others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
     view = lead_view(lead, others, told, language=language, basis=_basis(request, lead))
-    return _conditional(request, render(view, headers=headers))
+    return conditional(request, render(view, headers=headers))
 
 
 async def breakdown(request: web.Request) -> web.Response:
     """GET /leads/{domain}/score-breakdown"""
-    lead = await _lead(request)
-    return _conditional(request, render(score_breakdown(lead, _basis(request, lead))))
+    lead = await lead_in_path(request)
+    return conditional(request, render(score_breakdown(lead, _basis(request, lead))))
 
 
 def _basis(request: web.Request, lead: Lead) -> str | None:
@@ -137,7 +137,7 @@ def _basis(request: web.Request, lead: Lead) -> str | None:
 async def sales_summary(request: web.Request) -> web.Response:
     """GET /leads/{domain}/sales-summary"""
     language = language_of(request, read_query(request, LanguageQuery).lang)
-    lead = await _lead(request)
+    lead = await lead_in_path(request)
     async with request.app[DB].acquire(reserved=True) as conn:
         brief = await brief_lead(
             conn,
@@ -148,13 +148,13 @@ async def sales_summary(request: web.Request) -> web.Response:
             as_of=dt.datetime.now(dt.UTC).date(),
         )
     view = sales_summary_view(lead, brief)
-    return _conditional(request, render(view, headers=language_headers(language)))
+    return conditional(request, render(view, headers=language_headers(language)))
 
 
 async def explained(request: web.Request) -> web.Response:
     """GET /leads/{domain}/explain"""
     language = language_of(request, read_query(request, LanguageQuery).lang)
-    lead = await _lead(request)
+    lead = await lead_in_path(request)
     async with request.app[DB].acquire(reserved=True) as conn:
         why = await explain_lead(
             conn,
@@ -164,10 +164,11 @@ async def explained(request: web.Request) -> web.Response:
             as_of=dt.datetime.now(dt.UTC).date(),
         )
     view = explanation_view(lead, why, language)
-    return _conditional(request, render(view, headers=language_headers(language)))
+    return conditional(request, render(view, headers=language_headers(language)))
 
 
-async def _lead(request: web.Request) -> Lead:
+async def lead_in_path(request: web.Request) -> Lead:
+    """The lead whose domain the path names. Raises NotFound."""
     async with request.app[DB].acquire(reserved=True) as conn:
         return await leads.get(conn, _name(request))
 
@@ -177,7 +178,7 @@ def _name(request: web.Request) -> str:
     return parse_domain(request.match_info["domain"], registrable=False, allow_test_names=True).name
 
 
-def _conditional(request: web.Request, response: web.Response) -> web.Response:
+def conditional(request: web.Request, response: web.Response) -> web.Response:
     """The answer, or 304 when the caller has it (RFC 9110 section 13.1.2).
 
     The tag is weak: the same answer may travel compressed.

@@ -150,6 +150,13 @@ class RejectsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     delimiter: Delimiter = "comma"
 
 
+class ReportQuery(LanguageQuery, frozen=True, forbid_unknown_fields=True):
+    """For whom a page about a lead is."""
+
+    #: the customer's copy has no priority and no score, and says what to put right
+    audience: Literal["manager", "customer"] = "manager"
+
+
 class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of jobs, newest first."""
 

@@ -13,7 +13,7 @@ from hunter.ops.server import PROBES
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import admin, calibration, exports, home, ingests, leads, scans
+from hunter.web import admin, calibration, exports, home, ingests, leads, scans, summaries
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
@@ -33,6 +33,7 @@ from hunter.web.requests import (
     NoQuery,
     PageQuery,
     RejectsQuery,
+    ReportQuery,
     ResultsQuery,
     ScanRequest,
 )
@@ -123,6 +124,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads/{domain}", Scope.LEADS_READ, leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
     _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
+    _route("GET", "/leads/{domain}/summary.pdf", Scope.LEADS_READ, summaries.summary_pdf, "One page about a lead, for a manager or the customer, as PDF", query=ReportQuery),
     _route("GET", "/leads/{domain}/sales-summary", Scope.LEADS_READ, leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
 
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
