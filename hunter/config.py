@@ -139,6 +139,16 @@ def parse_server(text: str) -> tuple[str, int]:
         raise ValueError(f"{text!r} is not an IP address, address:port or [address]:port") from None
 
 
+def _days(text: str) -> tuple[float, ...]:
+    try:
+        days = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        days = ()
+    if len(days) != 6 or not all(0.01 <= each <= 3650 for each in days):
+        raise ValueError("wants six numbers of days separated by commas, as in 1,3,7,14,30,90")
+    return days
+
+
 def _servers(text: str) -> tuple[tuple[str, int], ...]:
     return tuple(parse_server(part) for part in text.split(",") if part.strip())
 
@@ -387,6 +397,27 @@ class Config:
     delivery_days: int = _setting(
         30, "Days for which messages are kept after they were taken or given up.", _whole(1, 3650)
     )
+    watch_days: tuple[float, ...] = _setting(
+        (1, 3, 7, 14, 30, 90),
+        "Days between two scans of a lead by itself, for each priority from 1 to 6.",
+        _days,
+    )
+    watch_chunks: int = _setting(
+        48,
+        "Most chunks of scans by themselves that are open at once; 0 takes up no due leads.",
+        _whole(0, 10_000),
+    )
+    confirm_after_s: float = _setting(
+        600.0,
+        "Time after which a second look confirms a change. Production wants at least 600.",
+        _seconds(0, 86_400),
+    )
+    dns_confirm_servers: tuple[tuple[str, int], ...] = _setting(
+        (),
+        "Name servers of somebody else, ip[:port] separated by commas, asked at once about what seems "
+        "to have changed. Empty: changes wait for HUNTER_CONFIRM_AFTER_S.",
+        _servers,
+    )
     alert_days: int = _setting(365, "Days for which alerts are kept.", _whole(1, 3650))
 
     crash: str = _setting(
@@ -457,6 +488,8 @@ class Config:
         ]
         if self.admin_key and len(self.admin_key) < 24:
             found.append("HUNTER_ADMIN_KEY: production wants at least 24 characters")
+        if self.confirm_after_s < 600:
+            found.append("HUNTER_CONFIRM_AFTER_S: production wants at least 600")
         if self.allow_test_names:
             found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
         if self.outbound_loopback:
@@ -486,13 +519,20 @@ class Config:
         return rows
 
 
+def _shown_part(value: object) -> str:
+    if isinstance(value, tuple):
+        address, port = value
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
 def _shown(value: object) -> str:
     if isinstance(value, Secret):
         return repr(value)
     if value == "":
         return "(not set)"
     if isinstance(value, tuple):
-        return ",".join(f"[{a}]:{p}" if ":" in a else f"{a}:{p}" for a, p in value) or "(not set)"
+        return ",".join(_shown_part(each) for each in value) or "(not set)"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

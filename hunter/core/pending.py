@@ -48,13 +48,15 @@ def settle(
     at: dt.datetime,
     *,
     wait_s: float,
-    by_second_resolver: bool = False,
+    second: frozenset[str] = frozenset(),
+    is_held: bool = False,
 ) -> Settled:
     """Believe what agrees with what was known, or was seen before by a look of its own.
 
     `merged` is this look over `previous` (`hunter.core.merge`). An answer that differs from a known
     one is held back; the same one `wait_s` later, not out of the same copy in a cache, or at once
-    from another resolver, is believed. The earlier answer come back refutes a doubt; silence
+    where one of the two looks was through the name servers `second`, is believed, unless
+    `is_held`. The earlier answer come back refutes a doubt; silence
     neither confirms nor refutes it.
     """
     held: dict[str, Doubt] = {}
@@ -68,7 +70,9 @@ def settle(
                 held[question] = doubt
         elif old is None or not old.outcome.is_known or says_same(old, new):
             continue
-        elif doubt is None or (not by_second_resolver and _is_early(doubt, new, at, wait_s)):
+        elif doubt is None or (
+            is_held or (not _is_seconded(doubt, new, second) and _is_early(doubt, new, at, wait_s))
+        ):
             held[question] = _doubted(doubt, new, at)
         elif not says_same(doubt.answer, new):
             held[question] = _doubted(doubt, new, at)
@@ -109,12 +113,24 @@ def is_gone(survey: Survey) -> bool:
     return mx is not None and mx.outcome is _NXDOMAIN and not mx.chain
 
 
-def look_again_s(doubts: Mapping[str, Doubt], at: dt.datetime, *, wait_s: float) -> float:
+def look_again_s(
+    doubts: Mapping[str, Doubt],
+    at: dt.datetime,
+    *,
+    wait_s: float,
+    second: frozenset[str] = frozenset(),
+) -> float:
     """Seconds after `at` at which a second look can tell something.
 
-    When the wait is over; after that, when caches have let go of what was seen first. Twice as long
+    At once where another resolver can be asked; when the wait is over; after that, when caches have let go of what was seen first. Twice as long
     after each look that saw something else again.
     """
+    now = at.isoformat()
+    if second and any(
+        doubt.since == now and not doubt.restarts and doubt.answer.server not in second
+        for doubt in doubts.values()
+    ):
+        return 0.0
     return min(_pause_s(doubt, at, wait_s) for doubt in doubts.values())
 
 
@@ -138,6 +154,11 @@ def _doubted(doubt: Doubt | None, new: Answer, at: dt.datetime) -> Doubt:
     if says_same(doubt.answer, new):
         return doubt
     return Doubt(new, at.isoformat(), min(doubt.restarts + 1, 10))
+
+
+def _is_seconded(doubt: Doubt, new: Answer, second: frozenset[str]) -> bool:
+    """True when the two looks went through different resolvers."""
+    return (doubt.answer.server in second) != (new.server in second)
 
 
 def _is_early(doubt: Doubt, new: Answer, at: dt.datetime, wait_s: float) -> bool:

@@ -26,6 +26,8 @@ class Point(StrEnum):
     DISPATCH_MARKED = "dispatch.marked"
     #: the hints are given
     DISPATCH_HINTED = "dispatch.hinted"
+    #: due leads are jobs, not committed
+    DISPATCH_SCHEDULED = "dispatch.scheduled"
     #: a job is completed, not committed
     DISPATCH_FINISHING = "dispatch.finishing"
     #: the lease is taken, not committed

@@ -22,6 +22,8 @@ class Watch(msgspec.Struct, frozen=True):
     unknown_days: float = 1
     #: seconds until a second look can confirm a change
     confirm_s: float = 600
+    #: name servers, "192.0.2.1:53", whose answer confirms what others said at once
+    second: frozenset[str] = frozenset()
 
 
 def next_scan_at(

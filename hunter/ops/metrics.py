@@ -258,6 +258,10 @@ class Metrics:
         self.hunter_rejudged_total = self._counter(
             "hunter_rejudged_total", "Leads judged anew without a scan, by what came out."
         )
+        self.hunter_scan_health_degraded_total = self._counter(
+            "hunter_scan_health_degraded_total",
+            "Times that so many domains changed or fell silent at once that scans were not trusted.",
+        )
         self.hunter_rejudge_held_total = self._counter(
             "hunter_rejudge_held_total", "Runs held because too many providers would change."
         )

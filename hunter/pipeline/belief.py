@@ -41,7 +41,6 @@ def believe(
     rules: Rules,
     *,
     watch: Watch,
-    by_second_resolver: bool = False,
 ) -> Belief:
     """Weigh the merged survey of a domain, surveyed from `at` on."""
     as_of = at.astimezone(dt.UTC).date()
@@ -61,7 +60,8 @@ def believe(
         standing.doubts,
         at,
         wait_s=watch.confirm_s,
-        by_second_resolver=by_second_resolver,
+        second=watch.second,
+        is_held=standing.is_held,
     )
     survey, judgement = settled.survey, seen
     if survey is not merged:

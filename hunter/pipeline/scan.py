@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from hunter.core.answers import Depth, Survey
@@ -43,7 +44,16 @@ from hunter.pipeline.waiting import Waiting
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
-from hunter.store import changes, chunks, completion, expiry, judged, registrations, results
+from hunter.store import (
+    changes,
+    chunks,
+    completion,
+    expiry,
+    judged,
+    registrations,
+    results,
+    schedule,
+)
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.judged import NOTHING, Standing
@@ -86,6 +96,7 @@ class Scanner:
         interactive_lease_s: float | None = None,
         slots: int = 8,
         looker: Looker | None = None,
+        second_looker: Looker | None = None,
         wants_registrations: bool = False,
         watch: Watch | None = None,
     ) -> None:
@@ -99,6 +110,8 @@ class Scanner:
         #: the rules in force; replaced while running, and read once for each chunk
         self.knowledge = knowledge
         self._looker = looker or Looker(engine)
+        #: through another resolver, for what seems to have changed
+        self._second_looker = second_looker or self._looker
         self._wants_registrations = wants_registrations
         self._watch = watch or Watch()
         self._metrics = metrics
@@ -239,7 +252,8 @@ class Scanner:
         self, claim: Claim, domain: str, knowledge: Knowledge, one_less: Callable[[], None]
     ) -> Seen:
         try:
-            seen = await self._looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
+            looker = self._second_looker if claim.purpose == "confirm" else self._looker
+            seen = await looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
@@ -258,7 +272,7 @@ class Scanner:
 
         async def work(conn: Connection) -> list[Verdict]:
             await self._fence(conn, claim)
-            standings = await judged.lock(conn, domains)
+            standings = await self._lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
             missing = [domain for domain in domains if domain not in standings]
             changed = await self._write(conn, claim, verdicts, missing)
@@ -271,7 +285,7 @@ class Scanner:
         async def one_by_one(conn: Connection) -> list[Verdict]:
             await self._fence(conn, claim)
             await judged.insert_missing(conn, domains, *names_of(domains))
-            standings = await judged.lock(conn, domains)
+            standings = await self._lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
             written = [await self._write_alone(conn, claim, verdict) for verdict in verdicts]
             changed = [change for _, found in written for change in found]
@@ -297,6 +311,17 @@ class Scanner:
         failed = sum(verdict.result.outcome == ScanStatus.FAILED for verdict in verdicts)
         self._metrics.domains_scanned_total.add({}, len(verdicts))
         self._metrics.domains_scanned_failed_total.add({}, failed)
+
+    async def _lock(self, conn: Connection, domains: Sequence[str]) -> dict[str, Standing]:
+        """Lock the leads that are there; where changes wait, say whether they may be believed."""
+        standings = await judged.lock(conn, domains)
+        is_waiting = any(standing.doubts for standing in standings.values())
+        if is_waiting and await schedule.is_held(conn):
+            return {
+                domain: msgspec.structs.replace(standing, is_held=True)
+                for domain, standing in standings.items()
+            }
+        return standings
 
     async def _fence(self, conn: Connection, claim: Claim) -> None:
         """Lock the chunk, before any lead, and only while it is ours and not done."""
@@ -348,7 +373,12 @@ class Scanner:
             return verdict, await self._write(conn, claim, [verdict])
 
     async def _count(self, conn: Connection, claim: Claim, verdicts: Sequence[Verdict]) -> None:
-        await chunks.finish(conn, claim.chunk_id, claim.epoch, **counts_of(verdicts))
+        await chunks.finish(
+            conn,
+            claim.chunk_id,
+            claim.epoch,
+            **counts_of(verdicts, is_sample=claim.purpose != "confirm"),
+        )
         if claim.lane == "interactive":
             # somebody waits for the job: not a round of the dispatcher later
             await completion.finish(conn, claim.job_id)

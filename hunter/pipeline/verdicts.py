@@ -17,7 +17,7 @@ from hunter.core.facts import Rules
 from hunter.core.idn import to_unicode
 from hunter.core.judgement import Judgement, ScanStatus
 from hunter.core.merge import merge
-from hunter.core.pending import look_again_s
+from hunter.core.pending import is_gone, look_again_s
 from hunter.core.schedule import Watch, next_scan_at
 from hunter.core.suffixes import registrable_domain
 from hunter.ops.stages import StageClock
@@ -29,6 +29,7 @@ from hunter.store.judged import JudgedLead, Observed, Standing, Waiting
 from hunter.store.results import NewResult
 
 _REASON_CHARS: Final = 300
+_MISSING: Final = "domain_missing"
 _WATCH: Final = Watch()
 
 #: what a survey ended with: the answers, or why Hunter has none
@@ -47,6 +48,10 @@ class Verdict(msgspec.Struct, frozen=True):
     is_by_other_rules: bool = False
     #: what became different since the observation before
     changes: list[Change] = []
+    #: where the mailboxes are was known before; now it is another place, or silence
+    is_known: bool = False
+    is_moved: bool = False
+    is_silent: bool = False
 
 
 def verdict_on(
@@ -57,14 +62,11 @@ def verdict_on(
     clock: StageClock,
     *,
     watch: Watch = _WATCH,
-    by_second_resolver: bool = False,
 ) -> Verdict:
     """Judge one domain, surveyed from `at` on, and encode what is to be written about it."""
     began = thread_time()
     merged = merge(standing.previous, seen, standing.observed_at)
-    belief = believe(
-        at, merged, standing, rules, watch=watch, by_second_resolver=by_second_resolver
-    )
+    belief = believe(at, merged, standing, rules, watch=watch)
     judged_at = thread_time()
     clock.charge("judge", judged_at - began)
     is_late = standing.last_scanned_at is not None and standing.last_scanned_at > at
@@ -114,7 +116,19 @@ def _current(
         is_new=earlier is None,
         is_by_other_rules=standing.rules_version not in {None, judgement.rules_version},
         changes=[_change(found, belief, standing, observed.id) for found in belief.changes],
+        is_known=standing.history.provider is not None,
+        is_moved=_is_moved(belief.seen, standing),
+        is_silent=judgement.scan_status is ScanStatus.UNKNOWN,
     )
+
+
+def _is_moved(seen: Judgement, standing: Standing) -> bool:
+    """True when the mailboxes are seen elsewhere, or the domain nowhere; believed or not."""
+    if standing.previous is not None and is_gone(standing.previous):
+        return False
+    if seen.mail_state == _MISSING:
+        return True
+    return seen.provider is not None and seen.provider != standing.history.provider
 
 
 def _lead(
@@ -146,7 +160,9 @@ def _lead(
             at,
             watch,
             is_unknown=judgement.scan_status is ScanStatus.UNKNOWN,
-            again_s=look_again_s(doubts, at, wait_s=watch.confirm_s) if doubts else None,
+            again_s=look_again_s(doubts, at, wait_s=watch.confirm_s, second=watch.second)
+            if doubts
+            else None,
         ),
         belief.survey.depth.value,
     )
@@ -225,8 +241,16 @@ def names_of(domains: Sequence[str]) -> tuple[list[str], list[str]]:
     return shown, [search_text(*names) for names in zip(domains, shown, strict=True)]
 
 
-def counts_of(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """How many ended ok, failed and unknown."""
+def counts_of(verdicts: Sequence[Verdict], *, is_sample: bool = True) -> dict[str, int]:
+    """How many ended ok, failed and unknown; of those known before, how many moved or fell silent.
+
+    Domains scanned because they seem to have moved are no sample of all.
+    """
     outcomes = [verdict.result.outcome for verdict in verdicts]
     ends = (ScanStatus.OK, ScanStatus.FAILED, ScanStatus.UNKNOWN)
-    return {status.value: outcomes.count(status) for status in ends}
+    known = [verdict for verdict in verdicts if is_sample and verdict.is_known]
+    return {status.value: outcomes.count(status) for status in ends} | {
+        "known": len(known),
+        "moved": sum(verdict.is_moved for verdict in known),
+        "silent": sum(verdict.is_silent for verdict in known),
+    }

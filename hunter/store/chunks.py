@@ -45,6 +45,8 @@ class Claim(msgspec.Struct, frozen=True):
     was_lost: bool
     #: True when nothing may run beside it: should the process die, it is known over what
     alone: bool = False
+    #: asked, watch, or confirm: a change waits for a second look
+    purpose: str = "asked"
 
 
 _ADD: Final[LiteralString] = """
@@ -84,7 +86,8 @@ async def room(conn: Connection, lane: str, *, alive_s: float, stale_s: float) -
 _PICK: Final[LiteralString] = """
     WITH job AS MATERIALIZED (
         SELECT id FROM scan_job j
-        WHERE lane = $1 AND status IN ('pending', 'running') AND payload_version <= $4 AND EXISTS (
+        WHERE lane = $1 AND status IN ('pending', 'running') AND payload_version <= $4
+          AND (purpose = 'asked') = $5 AND EXISTS (
             SELECT FROM scan_chunk c
             WHERE c.job_id = j.id AND c.state IN ('ready', 'leased')
               AND CASE c.state WHEN 'ready' THEN c.not_before <= now() ELSE c.lease_until < now() END
@@ -111,13 +114,37 @@ _PICK: Final[LiteralString] = """
 """
 
 
-async def pick(conn: Connection, lane: str, *, limit: int, stale_s: float) -> list[Hint]:
-    """Mark up to `limit` claimable chunks as hinted, fairly over jobs; they are hinted after COMMIT."""
-    rows = await conn.fetch(_PICK, lane, stale_s, limit, PAYLOAD_VERSION)
+async def pick(
+    conn: Connection, lane: str, *, limit: int, stale_s: float, by_schedule: bool = False
+) -> list[Hint]:
+    """Mark up to `limit` claimable chunks as hinted, fairly over jobs; they are hinted after COMMIT.
+
+    Those that callers asked for, or those of the schedule.
+    """
+    rows = await conn.fetch(_PICK, lane, stale_s, limit, PAYLOAD_VERSION, not by_schedule)
     return sorted(
         (Hint(row["id"], row["hints"], row["begun"]) for row in rows),
         key=lambda hint: hint.chunk_id,
     )
+
+
+_IN_FLIGHT: Final[LiteralString] = """
+    SELECT count(*) FROM scan_job j JOIN scan_chunk c ON c.job_id = j.id
+    WHERE j.lane = 'bulk' AND j.status IN ('pending', 'running') AND j.purpose <> 'asked'
+      AND (c.state = 'leased'
+           OR c.state = 'ready' AND c.hinted_at > now() - make_interval(secs => $1::float8))
+"""
+
+
+async def room_for_schedule(conn: Connection, *, left: int, alive_s: float, stale_s: float) -> int:
+    """How many chunks of the schedule may be hinted where callers left room for so many.
+
+    Half the fleet's slots at most, so that a caller who comes now finds others free; one at least,
+    so that callers who never end do not end the schedule.
+    """
+    slots = int(await conn.fetchval(_FLEET, "bulk", alive_s))
+    in_flight = int(await conn.fetchval(_IN_FLIGHT, stale_s))
+    return max(min(left, (slots + 1) // 2 - in_flight), min(1, slots) - in_flight, 0)
 
 
 _MARK: Final[LiteralString] = """
@@ -168,7 +195,7 @@ _CLAIM: Final[LiteralString] = """
             pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()
         ) AS up_since
     ), before AS (
-        SELECT c.id, c.state, j.depth, j.status, c.failures,
+        SELECT c.id, c.state, j.depth, j.status, j.purpose, c.failures,
             -- a lease that ran out while PostgreSQL itself was away is nobody's fault
             c.losses + (
                 c.state = 'leased' AND c.leased_at > up_since
@@ -195,7 +222,7 @@ _CLAIM: Final[LiteralString] = """
         alone = before.losses >= $5 OR before.failures >= $6
     FROM before WHERE c.id = before.id
     RETURNING c.id, c.epoch, c.job_id, c.lane, c.domains, c.leased_at, c.alone,
-        before.depth, before.status, before.state = 'leased' AS was_lost
+        before.depth, before.status, before.purpose, before.state = 'leased' AS was_lost
 """
 _NEXT: Final[LiteralString] = """
     SELECT c.id FROM scan_job j, LATERAL (
@@ -205,7 +232,7 @@ _NEXT: Final[LiteralString] = """
         ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
     ) c
     WHERE j.lane = $1 AND j.status IN ('pending', 'running') AND j.payload_version <= $2
-    ORDER BY j.last_dispatch NULLS FIRST, j.id LIMIT 1
+    ORDER BY j.purpose <> 'asked', j.last_dispatch NULLS FIRST, j.id LIMIT 1
 """
 #: somebody waits for each of these: the oldest first, however often it was hinted
 _OLDEST: Final[LiteralString] = """
@@ -285,6 +312,7 @@ def _claim_from_row(row: Mapping[str, Any]) -> Claim:
         leased_at=row["leased_at"],
         was_lost=row["was_lost"],
         alone=row["alone"],
+        purpose=row["purpose"],
     )
 
 
@@ -317,16 +345,28 @@ async def fence(conn: Connection, chunk_id: int, epoch: int) -> Fence:
 
 _DONE: Final[LiteralString] = """
     UPDATE scan_chunk SET state = 'done', lease_until = NULL, done_at = now(), reason = NULL,
-        n_ok = $3, n_failed = $4, n_unknown = $5
+        n_ok = $3, n_failed = $4, n_unknown = $5, n_known = $6, n_moved = $7, n_silent = $8
     WHERE id = $1 AND epoch = $2 AND state = 'leased'
 """
 
 
 async def finish(
-    conn: Connection, chunk_id: int, epoch: int, *, ok: int, failed: int, unknown: int
+    conn: Connection,
+    chunk_id: int,
+    epoch: int,
+    *,
+    ok: int,
+    failed: int,
+    unknown: int,
+    known: int = 0,
+    moved: int = 0,
+    silent: int = 0,
 ) -> None:
-    """Mark a chunk done, in the transaction that writes its results."""
-    await conn.execute(_DONE, chunk_id, epoch, ok, failed, unknown)
+    """Mark a chunk done, in the transaction that writes its results.
+
+    Of the `known` domains, whose mailboxes were known before, some `moved` and some are `silent`.
+    """
+    await conn.execute(_DONE, chunk_id, epoch, ok, failed, unknown, known, moved, silent)
 
 
 _EXTEND: Final[LiteralString] = """

@@ -40,6 +40,8 @@ class Standing(msgspec.Struct, frozen=True):
     rules_version: str | None = None
     #: answers seen and not believed yet, by question
     doubts: dict[str, Doubt] = {}
+    #: True while nothing of them is to be believed: too much seems to have changed at once
+    is_held: bool = False
 
 
 class Waiting(msgspec.Struct, frozen=True):

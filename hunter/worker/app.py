@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
@@ -19,12 +22,13 @@ from hunter.ops.process import watch_process
 from hunter.ops.server import serve_probes
 from hunter.pipeline.courier import Courier
 from hunter.pipeline.digests import Digester
-from hunter.pipeline.looking import open_looker, resolver_of
+from hunter.pipeline.looking import Looker, open_looker, resolver_of
 from hunter.pipeline.post import Post, open_post
 from hunter.pipeline.registrations import Registrar, open_registrar
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
+from hunter.pipeline.watching import watch_of
 from hunter.queue.hints import LOOK, Hints, open_queue
 from hunter.resolver.opening import open_engine
 from hunter.resolver.variant import is_compiled
@@ -60,6 +64,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
         open_looker(config, engine, metrics) as looker,
         open_registrar(config, db, engine, metrics) as registrar,
         open_post(config, resolver_of(engine)) as post,
+        _open_second_looker(config) as second_looker,
     ):
         metrics.on_render(lambda: _fill_pools(metrics, db, hints))
         health = _health(config, db, hints)
@@ -74,6 +79,8 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             interactive_lease_s=config.lease_of("interactive"),
             slots=config.worker_slots,
             looker=looker,
+            second_looker=second_looker,
+            watch=watch_of(config),
             wants_registrations=config.registration,
         )
         rules.on_change(scanner.use)
@@ -158,6 +165,17 @@ async def _work(
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+@asynccontextmanager
+async def _open_second_looker(config: Config) -> AsyncIterator[Looker | None]:
+    """Looks through the resolver that confirms changes at once; None where none is named."""
+    if not config.dns_confirm_servers:
+        yield None
+        return
+    through = dataclasses.replace(config, dns_servers=config.dns_confirm_servers)
+    async with open_engine(through) as engine:
+        yield Looker(engine)
 
 
 async def _schema_is_ready(db: Database, stop: asyncio.Event) -> bool:

@@ -12,7 +12,9 @@ from uuid import UUID
 import structlog
 
 from hunter.config import Config
+from hunter.core.changes import Kind
 from hunter.core.errors import Unavailable
+from hunter.core.health import Sample, weigh
 from hunter.core.ladder import EXPIRES_S
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
@@ -20,6 +22,7 @@ from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Generation, Hints
 from hunter.store import (
     backups,
+    changes,
     chunks,
     completion,
     idempotency,
@@ -28,7 +31,9 @@ from hunter.store import (
     judged,
     outbox,
     poison,
+    schedule,
 )
+from hunter.store.changes import EVERYWHERE, Change
 from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
 from hunter.store.migrate import make_partitions
@@ -41,6 +46,8 @@ LANES: Final = ("interactive", "bulk")
 RECEIVING_IDLE_S: Final = 600.0
 _AUDIT_EVERY_S: Final = 10.0
 _SWEEP_EVERY_S: Final = 60.0
+#: shorter than the wait of a change for its second look: a lie is noticed before it is believed
+_WINDOW_S: Final = 600.0
 _UPLOADS_AT_ONCE: Final = 20
 _DEADLINE_S: Final = 3.0
 
@@ -57,6 +64,8 @@ class Dispatcher:
         self._alive_s = 3 * config.heartbeat_s
         self._delivery_days = config.delivery_days
         self._alert_days = config.alert_days
+        self._watch_chunks = config.watch_chunks
+        self._chunk_size = config.chunk_size
         self._is_redis_away = False
         #: what goes wrong now, by step
         self._told: dict[str, str] = {}
@@ -66,6 +75,7 @@ class Dispatcher:
         await asyncio.gather(
             self._repeat(self.look, self._interval_s),
             self._repeat(partial(self._step, "audit", self.audit), _AUDIT_EVERY_S),
+            self._repeat(partial(self._step, "weigh", self.weigh), _AUDIT_EVERY_S),
             self._repeat(partial(self._step, "sweep", self.sweep), _SWEEP_EVERY_S),
         )
 
@@ -73,6 +83,7 @@ class Dispatcher:
         """Give hints for what is claimable and finish what is through; a step that fails stops no other."""
         await self._step("wipe", self._notice_wipe)
         await self._step("condemn", self._condemn)
+        await self._step("schedule", self._schedule)
         if not self._is_redis_away:  # a mark without its hint would only make the chunk wait
             for lane in LANES:
                 await self._step(f"dispatch {lane}", partial(self._dispatch, lane))
@@ -139,6 +150,8 @@ class Dispatcher:
             if not limit:
                 return []
             marked = await chunks.pick(conn, lane, limit=limit, stale_s=stale_s)
+            if lane == "bulk":
+                marked += await self._pick_scheduled(conn, limit - len(marked))
             if marked:
                 pass_point(Point.DISPATCH_PICKED)
             return marked
@@ -160,6 +173,47 @@ class Dispatcher:
 
             await self._db.transact(unmark, deadline_s=_DEADLINE_S)
         pass_point(Point.DISPATCH_HINTED)
+
+    async def _pick_scheduled(self, conn: Connection, left: int) -> list[Hint]:
+        """Chunks of the schedule come after those of callers."""
+        limit = await chunks.room_for_schedule(
+            conn, left=left, alive_s=self._alive_s, stale_s=self._stale_s
+        )
+        if not limit:
+            return []
+        return await chunks.pick(conn, "bulk", limit=limit, stale_s=self._stale_s, by_schedule=True)
+
+    async def _schedule(self) -> None:
+        """Turn leads that are due into jobs."""
+
+        async def work(conn: Connection) -> list[UUID]:
+            made = await schedule.take_due(
+                conn, open_max=self._watch_chunks, chunk_size=self._chunk_size
+            )
+            if made:
+                pass_point(Point.DISPATCH_SCHEDULED)
+            return made
+
+        await self._db.transact(work, deadline_s=_DEADLINE_S)
+
+    async def weigh(self) -> None:
+        """Hold changes back while so many companies seem to move that the resolver must be wrong."""
+
+        async def work(conn: Connection) -> Sample | None:
+            seen = await schedule.sample(conn, window_s=_WINDOW_S)
+            trust = weigh(seen, await schedule.trust(conn))
+            if not await schedule.set_trust(conn, trust, seen.reason):
+                return None
+            if trust.is_held or trust.is_silent:
+                await changes.add(conn, [_degraded(seen, is_held=trust.is_held)])
+            return seen
+
+        seen = await self._db.transact(work, deadline_s=_DEADLINE_S)
+        if seen is not None and seen.reason:
+            self._metrics.hunter_scan_health_degraded_total.inc({})
+            log.error("scans cannot be trusted", reason=seen.reason)
+        elif seen is not None:
+            log.info("scans can be trusted again")
 
     async def _finish_jobs(self) -> None:
         async with self._db.acquire() as conn:
@@ -241,3 +295,20 @@ class Dispatcher:
         if expired := await self._db.transact(work, deadline_s=_DEADLINE_S):
             self._metrics.hunter_deliveries_dead_total.add({}, expired)
             log.error("messages given up that waited for days", messages=expired)
+
+
+def _degraded(seen: Sample, *, is_held: bool) -> Change:
+    """The event for operators; no customer hears of it."""
+    return Change(
+        domain=EVERYWHERE,
+        kind=Kind.SCAN_HEALTH_DEGRADED.value,
+        before={"known": seen.known, "moved": 0, "silent": 0, "held": False},
+        after={
+            "known": seen.known,
+            "moved": seen.moved,
+            "silent": seen.silent,
+            "held": is_held,
+        },
+        observation_before=None,
+        observation_after=None,
+    )

@@ -47,10 +47,30 @@ def test_a_new_answer_is_held_back_until_ten_minutes_later() -> None:
     assert (second.survey.answers, second.doubts) == (NEW.answers, {})
 
 
-def test_another_resolver_confirms_at_once() -> None:
-    confirmed = _look(OLD, NEW, _look(OLD, NEW), by_second_resolver=True)
+def _through(server: str, survey: Survey) -> Survey:
+    answers = {
+        name: msgspec.structs.replace(answer, server=server)
+        for name, answer in survey.answers.items()
+    }
+    return msgspec.structs.replace(survey, answers=answers)
 
-    assert (confirmed.survey.answers, confirmed.doubts) == (NEW.answers, {})
+
+@pytest.mark.parametrize("order", [("first:53", "second:53"), ("second:53", "first:53")])
+def test_another_resolver_confirms_at_once(order: tuple[str, str]) -> None:
+    second = frozenset({"second:53"})
+    seen = _look(OLD, _through(order[0], NEW), second=second)
+    again = _look(OLD, _through(order[0], NEW), seen, second=second)
+    confirmed = _look(OLD, _through(order[1], NEW), seen, second=second)
+
+    assert again.doubts == seen.doubts
+    assert confirmed.doubts == {}
+    assert (look_again_s(seen.doubts, NOW, wait_s=600, second=second) == 0) == (
+        order[0] == "first:53"
+    )
+
+
+def test_while_changes_are_held_nothing_confirms_them() -> None:
+    assert _look(OLD, NEW, _look(OLD, NEW), at=LATER, is_held=True).doubts
 
 
 def test_the_earlier_answer_come_back_refutes_a_doubt() -> None:

@@ -34,6 +34,11 @@ async def test_a_worker_killed_there_loses_and_doubles_nothing(
     job_id = await case.submit(*NAMES, chunk_size=5)
     if point is Point.DISPATCH_CONDEMNED:
         await case.ask("UPDATE scan_chunk SET losses = 3 WHERE id = 1 RETURNING 1")
+    if point is Point.DISPATCH_SCHEDULED:
+        await case.ask(
+            "INSERT INTO lead (domain, display_name, search, next_scan_at) "
+            "VALUES ('d3.example', 'd3.example', 'd3.example', now()) RETURNING 1"
+        )
 
     victim = await start_worker(crash=f"{point}:1", **QUICK)
     async with asyncio.timeout(20):
@@ -44,6 +49,8 @@ async def test_a_worker_killed_there_loses_and_doubles_nothing(
     assert (progress.status, progress.succeeded) == ("completed", 25)
     assert await case.books(job_id) == (25, 25, 0)
     assert await case.ask("SELECT count(*) FROM observation") == 25
+    if point is Point.DISPATCH_SCHEDULED:
+        await case.wait_for("SELECT count(*) = 1 FROM scan_job WHERE purpose = 'watch'")
 
 
 @pytest.mark.parametrize("point", DRAIN)
