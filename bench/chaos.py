@@ -52,7 +52,7 @@ _FULL_DOMAINS, _FULL_SECONDS, _FULL_LEASE_S = 1_000_000, 300.0, 20.0
 _STORM_MOST_S: Final = 300.0
 _SINGLE_EVERY_S = 0.5
 _TOLD_EVERY_S = 0.5
-#: a message that was refused twice waits half a minute
+#: for messages that failed while all was away
 _SETTLED_S = 180.0
 _BETWEEN_S = 3.0
 _CANCEL_EVERY_S = 10.0

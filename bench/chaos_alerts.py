@@ -21,7 +21,7 @@ from chaos_cluster import Cluster
 from hunter.pipeline.sealing import Seal
 from hunter.store.deliveries import raise_alerts
 
-#: one in so many requests is refused, so that messages come again
+#: one in so many messages is refused the first time, so that it comes again
 _REFUSED: Final = 10
 _AT_ONCE: Final = 3
 _KINDS: Final = ("mx_changed", "dmarc_added", "spf_changed")
@@ -105,13 +105,16 @@ class Sink:
     url: str = ""
     #: digests of the bodies taken, by message id
     taken: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    refused: set[str] = field(default_factory=set)
 
     async def take(self, request: web.Request) -> web.Response:
         """Remember the message, or refuse it."""
-        body = await request.read()
-        if self.draw.randrange(_REFUSED) == 0:
+        body, message = await request.read(), request.headers["webhook-id"]
+        # once: a message that fails again and again waits for minutes, and then for hours
+        if message not in self.refused and self.draw.randrange(_REFUSED) == 0:
+            self.refused.add(message)
             return web.Response(status=503)
-        self.taken[request.headers["webhook-id"]].append(sha256(body).hexdigest())
+        self.taken[message].append(sha256(body).hexdigest())
         return web.Response()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from hunter.store.database import Connection, Database
@@ -16,7 +18,7 @@ from tests.alerting import change, endpoint, lead, rule
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
-from chaos_alerts import Alerts, audit_alerts
+from chaos_alerts import Alerts, audit_alerts, receiving
 
 from hunter.store.deliveries import raise_alerts
 
@@ -92,3 +94,17 @@ async def test_what_only_one_side_knows_of_is_seen(db: Database) -> None:
 
     assert first not in heard
     assert (found.not_received, found.doubled, found.received_again) == (1, 1, 2)
+
+
+async def test_a_message_is_refused_once_at_most_and_then_taken() -> None:
+    async with receiving(random.Random(1)) as sink, aiohttp.ClientSession() as http:
+        statuses: dict[str, list[int]] = {f"m{number}": [] for number in range(40)}
+        for message, came in statuses.items():
+            while not came or came[-1] == 503:
+                headers = {"webhook-id": message}
+                async with http.post(sink.url, data=BODY, headers=headers) as answer:
+                    came.append(answer.status)
+
+    assert {tuple(came) for came in statuses.values()} == {(200,), (503, 200)}
+    assert {*sink.taken} == {*statuses}
+    assert {tuple(bodies) for bodies in sink.taken.values()} == {(sha256(BODY).hexdigest(),)}
