@@ -40,10 +40,13 @@ _LEADS: Final = """
     SELECT domain FROM lead WHERE domain > $1 AND last_scanned_at IS NOT NULL
     ORDER BY domain LIMIT $2
 """
-_CHANGE: Final = """
-    INSERT INTO change (id, domain, kind, before, after) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT DO NOTHING
+_NUMBER: Final = """
+    UPDATE lead SET change_sequence = change_sequence + 1 WHERE domain = $1 RETURNING change_sequence
 """
+_CHANGE: Final = """
+    INSERT INTO change (id, domain, kind, before, after, sequence) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_THERE: Final = "SELECT count(*) FROM change WHERE id = ANY($1::uuid[])"
 _DIGEST_NOW: Final = "UPDATE alert_rule SET digest_at = now() WHERE cadence = 'daily'"
 
 #: every pair of what was told and who wanted it: how many alerts, and how many messages
@@ -169,16 +172,21 @@ class Teller:
     async def _written(self, ids: list[UUID], kinds: list[str], *, digest: bool) -> bool:
         try:
             async with self.cluster.connection() as conn, conn.transaction():
+                if await conn.fetchval(_THERE, ids):
+                    return True  # only the answer to the COMMIT got lost
                 start = f"{self.draw.choice(ascii_lowercase)}{self.draw.randrange(1000)}"
                 domains = [row["domain"] for row in await conn.fetch(_LEADS, start, len(ids))]
                 if len(domains) < len(ids):
                     return False  # none behind that name yet: another one next time
                 for change, domain, kind in zip(ids, domains, kinds, strict=True):
                     before, after = json.dumps({"value": "before"}), json.dumps({"value": "after"})
-                    await conn.execute(_CHANGE, change, domain, kind, before, after)
+                    number = await conn.fetchval(_NUMBER, domain)
+                    await conn.execute(_CHANGE, change, domain, kind, before, after, number)
                 await raise_alerts(conn, ids)
                 if digest:
                     await conn.execute(_DIGEST_NOW)
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.SyntaxOrAccessError):
+            raise  # a schema that is another one now: not a fault of the storm
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
         return True

@@ -7,7 +7,8 @@ import random
 import sys
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID
 
 import aiohttp
@@ -18,7 +19,8 @@ from tests.alerting import change, endpoint, lead, rule
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 
-from chaos_alerts import Alerts, audit_alerts, receiving
+from chaos_alerts import Alerts, Sink, Teller, audit_alerts, receiving
+from chaos_cluster import Cluster
 
 from hunter.store.deliveries import raise_alerts
 
@@ -108,3 +110,19 @@ async def test_a_message_is_refused_once_at_most_and_then_taken() -> None:
     assert {tuple(came) for came in statuses.values()} == {(200,), (503, 200)}
     assert {*sink.taken} == {*statuses}
     assert {tuple(bodies) for bodies in sink.taken.values()} == {(sha256(BODY).hexdigest(),)}
+
+
+async def test_what_the_teller_tells_is_there_with_its_alerts(db: Database) -> None:
+    sink = Sink(random.Random(1), url="http://127.0.0.1:9/hook")
+    # its own way to the tables is the test's
+    teller = Teller(cast("Cluster", SimpleNamespace(connection=db.acquire)), sink, random.Random(1))
+    async with db.acquire() as conn:
+        for number in range(3):
+            await lead(conn, f"zz{number}.example")
+    await teller.begin()
+    await teller.tell()
+    await teller.tell(digest=True)
+    found = await teller.audit()
+
+    assert (found.changes, found.messages) == (6, 6)
+    assert (found.missing, found.doubled, found.open) == (0, 0, 6)
