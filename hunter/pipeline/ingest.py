@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import IO, Final
 from uuid import UUID
@@ -72,7 +72,7 @@ async def ingest_company(
     `addresses` are its domain, web site and e-mail address as far as they are known, the best
     first; the first that gives a domain counts. Raises InvalidDomain when none does.
     """
-    domain = _first_domain(addresses, allow_test_names=settings.allow_test_names)
+    domain = first_domain(addresses, allow_test_names=settings.allow_test_names)
     lead = ingests.Company(
         domain=domain.name,
         display_name=domain.display,
@@ -87,7 +87,7 @@ async def ingest_company(
         depth=settings.depth,
         caller=settings.caller,
         idempotency=idempotency,
-        companion=_LeadOfScan(lead),
+        companion=LeadsOfScan([lead]),
         allow_test_names=settings.allow_test_names,
         registrable=True,
         chunk_size=settings.chunk_size,
@@ -97,21 +97,22 @@ async def ingest_company(
     return domain, accepted
 
 
-class _LeadOfScan:
-    """One company, stored with the job that scans it."""
+class LeadsOfScan:
+    """Companies, stored with the job that scans them."""
 
-    def __init__(self, lead: ingests.Company) -> None:
-        self._lead = lead
+    def __init__(self, leads: list[ingests.Company]) -> None:
+        self._leads = leads
 
     async def opened(self, conn: Connection, job_id: UUID) -> None:
         """Nothing yet."""
 
     async def accepted(self, conn: Connection, accepted: Accepted) -> None:
-        """The company as a lead."""
-        await ingests.upsert_companies(conn, [self._lead])
+        """The companies as leads."""
+        await ingests.upsert_companies(conn, self._leads)
 
 
-def _first_domain(addresses: list[str], *, allow_test_names: bool) -> Domain:
+def first_domain(addresses: Sequence[str], *, allow_test_names: bool) -> Domain:
+    """The domain of a company by the first address that has one. Raises InvalidDomain or InvalidInput."""
     refused: InvalidDomain | None = None
     for address in addresses:
         try:

@@ -45,7 +45,7 @@ async def ingest_domain(request: web.Request) -> web.Response:
         request.app[METRICS],
         [text for text in (given.domain, given.website, given.email) if text.strip()],
         company_name=given.company_name.strip() or None,
-        settings=_settings(request, given.source, given.depth),
+        settings=ingest_settings(request, given.source, given.depth),
         idempotency=idempotency_of(request, digest),
     )
     headers = {"Location": f"{API}/leads/{domain.name}"}
@@ -66,14 +66,14 @@ async def ingest_csv(request: web.Request) -> web.Response:
             file,
             readers=request.app[READERS],
             filename=name or None,
-            settings=_settings(request, query.source, query.depth or Depth.QUICK),
+            settings=ingest_settings(request, query.source, query.depth or Depth.QUICK),
             idempotency=idempotency,
         )
     headers = {"Location": f"{API}/ingest/batches/{done.batch_id}"}
     return render(batch_view(done), status=202, headers=headers)
 
 
-def _settings(request: web.Request, source: str, depth: Depth) -> Settings:
+def ingest_settings(request: web.Request, source: str, depth: Depth) -> Settings:
     config = request.app[CONFIG]
     return Settings(
         caller=request[CALLER],

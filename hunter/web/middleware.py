@@ -26,6 +26,8 @@ SUNSET_AT: Final = "Fri, 31 Dec 2027 23:59:59 GMT"
 
 #: what an incoming X-Request-ID must match to be kept: it is written to logs and headers
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+#: the caller of a request that a signature lets in
+SIGNED_CALLER: Final = "webhook"
 _NO_ENDPOINT: Final = "unmatched"
 
 
@@ -96,6 +98,9 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     key = request.app[CONFIG].admin_key
     request[CALLER] = "anonymous"
     policy = policy_of(request)
+    if policy is not None and policy.takes_signature and _says_signed(request):
+        request[CALLER] = SIGNED_CALLER
+        return await handler(request)
     if key and (policy is None or policy.scope != PUBLIC):
         shown = _shown_key(request).encode(errors="surrogateescape")
         if not hmac.compare_digest(shown, key.encode()):
@@ -105,6 +110,12 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             )
         request[CALLER] = "admin"
     return await handler(request)
+
+
+def _says_signed(request: web.Request) -> bool:
+    """True when the caller shows no key but a signature, and a secret is there to check it by."""
+    has_secret = bool(request.app[CONFIG].ingest_webhook_secret)
+    return has_secret and not _shown_key(request) and "webhook-signature" in request.headers
 
 
 def _shown_key(request: web.Request) -> str:

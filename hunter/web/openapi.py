@@ -137,6 +137,12 @@ def _headers(route: Route) -> list[dict[str, Any]]:
         "/scan/bulk": ("Idempotency-Key",),
         "/ingest/domain": ("Idempotency-Key",),
         "/ingest/csv": ("Idempotency-Key",),
+        "/ingest/webhook": (
+            "Idempotency-Key",
+            "webhook-id",
+            "webhook-timestamp",
+            "webhook-signature",
+        ),
     }.get(route.path, ())
     if route.method != "POST":
         return []

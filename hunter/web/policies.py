@@ -17,6 +17,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     #: the right a key needs, or PUBLIC
     scope: Access
+    #: a signed body lets a caller in without a key; the handler checks the signature
+    takes_signature: bool = False
     #: one of the earlier system's unversioned paths
     is_earlier: bool = False
 

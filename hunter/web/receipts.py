@@ -9,6 +9,7 @@ import msgspec
 from hunter.core.domain import REASONS, Domain
 from hunter.pipeline.accept import Accepted
 from hunter.pipeline.ingest import Ingested, reason_in_words
+from hunter.pipeline.pushes import Push
 from hunter.store.ingests import RejectedRow
 from hunter.store.jobs import Reject
 from hunter.web.middleware import API
@@ -80,6 +81,45 @@ class CompanyView(msgspec.Struct, frozen=True, kw_only=True):
     job_id: str
     status: str
     links: Links
+
+
+class TakenView(msgspec.Struct, frozen=True):
+    """A pushed lead that was taken."""
+
+    domain: str
+    display_name: str
+    company_name: str | None
+
+
+class PushView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of pushed leads."""
+
+    #: as its sender calls it: the same event is taken once
+    event_id: str | None
+    accepted: int
+    leads: list[TakenView]
+    rejected_count: int
+    #: `line` is the place in the push, from 1
+    rejected: list[RejectView]
+    duplicates: int
+    #: the scan of the leads; null when none was taken
+    job_id: str | None
+    links: Links | None
+
+
+def push_view(done: Push, event: str | None) -> PushView:
+    """The answer to pushed leads."""
+    scan = done.scan
+    return PushView(
+        event_id=event,
+        accepted=scan.accepted if scan else 0,
+        leads=[TakenView(c.domain, c.display_name, c.company_name) for c in done.taken],
+        rejected_count=len(done.refused),
+        rejected=[RejectView(r.value, r.reason, r.line, r.detail) for r in done.refused],
+        duplicates=scan.duplicates if scan else 0,
+        job_id=scan.job_id if scan else None,
+        links=links_of(scan.job_id) if scan else None,
+    )
 
 
 def links_of(job_id: str) -> Links:

@@ -13,13 +13,13 @@ from hunter.ops.server import PROBES
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import admin, calibration, exports, home, ingests, leads, scans, summaries
+from hunter.web import admin, calibration, exports, home, ingests, leads, pushes, scans, summaries
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
 from hunter.web.policies import POLICIES, Policies, Policy
 from hunter.web.problems import Kind
-from hunter.web.receipts import BatchView, CompanyView, JobView, RejectView
+from hunter.web.receipts import BatchView, CompanyView, JobView, PushView, RejectView
 from hunter.web.requests import (
     BulkRequest,
     CalibrationQuery,
@@ -63,6 +63,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any] = {}
     #: status to type of the answer
     answers: dict[int, Any] = {}
+    #: a signed body lets a caller in without a key
+    takes_signature: bool = False
     #: lives under /api/v1, and at the earlier system's unversioned path too
     versioned: bool = True
 
@@ -71,6 +73,9 @@ _NAMES: Final = {
     "application/json": BulkRequest,
     "application/x-ndjson": 'One name a line, "contoso.com" or {"domain": "contoso.com"}.',
     "text/plain": "One name a line.",
+}
+_PUSHED: Final = {
+    "application/json": "A lead or a list of leads: objects with a domain, website or email and a company, flat or nested as HubSpot, Typeform and others send them.",
 }
 _FILE: Final = {
     "multipart/form-data": "The file in a field named file.",
@@ -106,6 +111,7 @@ _JSON = "application/json"
 ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/ingest/domain", Scope.SCAN_WRITE, ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
     _route("POST", "/ingest/csv", Scope.SCAN_WRITE, ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
+    _route("POST", "/ingest/webhook", Scope.SCAN_WRITE, pushes.ingest_webhook, "Take in leads that another system pushes, and scan them", PushView, status=202, body=_PUSHED, query=IngestQuery, takes_signature=True),
     _route("GET", "/ingest/batches/{batch_id}", Scope.SCAN_READ, ingests.show_batch, "How a file came out", Batch),
     _route("GET", "/ingest/batches/{batch_id}/rejects", Scope.SCAN_READ, ingests.batch_rejects, "Rows of a file that gave no company: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
 
@@ -161,6 +167,7 @@ def _policies(app: web.Application) -> Policies:
             known[route.method, path] = Policy(
                 endpoint=path,
                 scope=route.scope,
+                takes_signature=route.takes_signature,
                 is_earlier=route.versioned and path == route.path,
             )
     found: Policies = {}
