@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from hunter.core.advice import Language
-from hunter.core.explain import Explanation, Mailboxes, Priority, Receiver, Suite
+from hunter.core.explain import Explanation, Priority, Receiver, Suite
 from hunter.core.explain_words import WORDS
 from hunter.core.judgement import Evidence
 from hunter.core.what_if import ALL, WhatIf
@@ -120,7 +120,7 @@ class _Text:
 
     def _placed(self, why: Explanation) -> Iterator[tuple[int, str]]:
         found = why.mailboxes
-        yield 0, self._placed_head(found)
+        yield 0, self._placed_head(why)
         if found.by == "mx":
             state = self.say(f"mail_state_{why.mail_state}")
             yield 1, self.say("by_mx", state=state) + _records(found.evidence)
@@ -131,10 +131,13 @@ class _Text:
         for each in found.unanswered:
             yield 1, self.say("deciding", question=each.question, outcome=each.outcome)
 
-    def _placed_head(self, found: Mailboxes) -> str:
+    def _placed_head(self, why: Explanation) -> str:
+        found = why.mailboxes
         if found.confidence is None:
             return self.say("mailboxes_open")
         sure = f"{self.say(found.confidence_word)} ({found.confidence:.2f})"
+        if found.fact == "mail_unknown_operator":
+            return self.say("mailboxes_stranger", name=why.operator_name or "", sure=sure)
         return self.say("mailboxes", name=found.provider_name or self.say("not_known"), sure=sure)
 
     def _suite(self, suite: Suite) -> Iterator[tuple[int, str]]:

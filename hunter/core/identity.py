@@ -129,17 +129,17 @@ def guess(
     )
     best = max(candidates, key=lambda each: each.total)
     chance = best.probability
-    is_ahead = (
-        best.total > 0
-        and _chances([(each.total, 0.0) for each in sums])[candidates.index(best)]
-        >= model.name_from
-    )
     if best.total > 0 and chance >= model.name_from:
         is_open = any(
             each.total + each.silence >= best.total for each in candidates if each is not best
         )
         return Guess(best.suite, chance, chance, is_open=is_open, candidates=candidates)
     rest = 1.0 / (1.0 + sum(math.exp(each.total + each.silence) for each in candidates))
+    is_ahead = (
+        best.total > 0
+        and _chances([(each.total, 0.0) for each in sums])[candidates.index(best)]
+        >= model.name_from
+    )
     # open too where silence alone keeps the best one from being named
     is_open = is_ahead or any(
         each.silence and each.total + each.silence >= 0 for each in candidates

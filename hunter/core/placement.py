@@ -174,16 +174,16 @@ def _parking_servers(seen: Seen, rules: Rules) -> tuple[tuple[Evidence, ...], Pr
 
 
 def _is_nowhere(seen: Seen) -> bool:
-    """True when every MX host is its own or a stranger's and is proved to have no address.
+    """True when every MX host has the company's own name and is proved to have no address.
 
-    Of a known operator it is at least plain whose customer the company was meant to be.
+    Another's name tells at least whose customer the company was meant to be; that the host is
+    missing is a finding then.
 
     Quick depth asks for the addresses of two hosts, and for IPv4 only: NXDOMAIN proves the absence
     of both kinds.
     """
     hosts = seen.mail.hosts if seen.mail is not None else ()
-    strange = (provider.SELF_HOSTED, provider.UNKNOWN)
-    if not hosts or not all(host.operator.startswith(strange) for host in hosts):
+    if not hosts or any(host.operator != provider.SELF_HOSTED for host in hosts):
         return False
     findings = seen.mail.findings if seen.mail is not None else ()
     missing = {each.get("host") for each in findings if each.code == "mx_missing_host"}

@@ -184,6 +184,14 @@ def test_unanswered_summand_has_its_size_and_no_record(explained: Any) -> None:
     assert [each.question for each in why.unanswered] == ["autodiscover.contoso.com CNAME"]
 
 
+def test_certainty_about_a_stranger_is_told_of_the_stranger(explained: Any) -> None:
+    lines = explain_lines(explained(ZONES["stranger"]), Language.EN)
+    head = next(line for line in lines if line.startswith("3."))
+    assert head.startswith(
+        "3. Where the mailboxes are: at stranger.net or out of sight, likely (0."
+    )
+
+
 def test_mx_that_decides_alone_weighs_no_suite(explained: Any) -> None:
     found = explained(ZONES["null"]).mailboxes
     assert (found.by, found.fact, found.suites) == ("mx", "null_mx", ())
