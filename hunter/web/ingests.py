@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from hunter.core.answers import Depth
-from hunter.pipeline.ingest import Settings, ingest_company, ingest_file
+from hunter.pipeline.ingest import Ingested, Settings, ingest_company, ingest_file
 from hunter.store import ingests
 from hunter.store.pages import Page
 from hunter.web.bodies import Digest, json_body, media_type
@@ -33,6 +33,9 @@ FILE_TYPES: Final = (
     "application/octet-stream",
 )
 
+#: of a file name that says where its leads come from
+_SOURCE_CHARS: Final = 100
+
 
 async def ingest_domain(request: web.Request) -> web.Response:
     """POST /ingest/domain"""
@@ -54,12 +57,19 @@ async def ingest_domain(request: web.Request) -> web.Response:
 
 async def ingest_csv(request: web.Request) -> web.Response:
     """POST /ingest/csv"""
-    query = read_query(request, IngestQuery)
+    done = await take_file(request, read_query(request, IngestQuery))
+    headers = {"Location": f"{API}/ingest/batches/{done.batch_id}"}
+    return render(batch_view(done), status=202, headers=headers)
+
+
+async def take_file(request: web.Request, query: IngestQuery | None = None) -> Ingested:
+    """Take in the file of a request; without a query, its name says where the leads come from."""
     digest = Digest(request)
     idempotency = idempotency_of(request, digest, is_read=True)
     file, name = await spool_upload(request, digest, *FILE_TYPES)
+    query = query or IngestQuery(source=name[:_SOURCE_CHARS])
     with file:
-        done = await ingest_file(
+        return await ingest_file(
             request.app[DB],
             request.app[HINTS],
             request.app[METRICS],
@@ -69,8 +79,6 @@ async def ingest_csv(request: web.Request) -> web.Response:
             settings=ingest_settings(request, query.source, query.depth or Depth.QUICK),
             idempotency=idempotency,
         )
-    headers = {"Location": f"{API}/ingest/batches/{done.batch_id}"}
-    return render(batch_view(done), status=202, headers=headers)
 
 
 def ingest_settings(request: web.Request, source: str, depth: Depth) -> Settings:

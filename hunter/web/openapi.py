@@ -24,7 +24,7 @@ def document() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     refs = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in _documented():
         prefix = API if route.versioned else ""
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, refs)
         if route.versioned:
@@ -51,10 +51,14 @@ _SECURITY_SCHEMES: Final = {
 }
 
 
+def _documented() -> list[Route]:
+    return [route for route in ROUTES if not route.is_page]
+
+
 def _kinds() -> list[Any]:
     """Every type of the wire, each once."""
     found: list[Any] = [Problem]
-    for route in ROUTES:
+    for route in _documented():
         found += [route.query, *route.answers.values(), *route.body.values()]
     unique = {id(kind): kind for kind in found if kind is not None and not isinstance(kind, str)}
     return list(unique.values())

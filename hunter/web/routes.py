@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +14,23 @@ from hunter.ops.server import PROBES
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
-from hunter.web import admin, calibration, exports, home, ingests, leads, pushes, scans, summaries
+from hunter.web import (
+    admin,
+    assets,
+    calibration,
+    exports,
+    home,
+    ingests,
+    leads,
+    pages,
+    pushes,
+    scans,
+    summaries,
+)
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
+from hunter.web.pages import PageLeadsQuery
 from hunter.web.policies import POLICIES, Policies, Policy
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, PushView, RejectView
@@ -67,6 +81,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     takes_signature: bool = False
     #: lives under /api/v1, and at the earlier system's unversioned path too
     versioned: bool = True
+    #: HTML of Hunter's own page and what belongs to it; the API document leaves it out
+    is_page: bool = False
 
 
 _NAMES: Final = {
@@ -105,6 +121,7 @@ def _route(  # noqa: PLR0917  # a row of the table below
     )
 
 
+_page = partial(_route, versioned=False, is_page=True)
 _JSON = "application/json"
 
 # fmt: off
@@ -136,9 +153,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 
-    _route("GET", "/", PUBLIC, home.front, "What this is and where things are", versioned=False),
+    _route("GET", "/", PUBLIC, home.front, "What this is and where things are; a page for browsers", versioned=False, query=LanguageQuery),
     _route("GET", "/openapi.json", PUBLIC, home.openapi, "This document", versioned=False),
     _route("GET", "/problems/{slug}", PUBLIC, home.problem, "What a problem type means", Kind, versioned=False),
+
+    _page("GET", "/docs", PUBLIC, pages.docs, "The API document to read and try"),
+    _page("GET", "/static/{name}", PUBLIC, assets.serve, "A file of a page"),
+    _page("GET", "/ui/leads", Scope.LEADS_READ, pages.list_leads, "Rows of the list", query=PageLeadsQuery),
+    _page("GET", "/ui/leads/{domain}", Scope.LEADS_READ, pages.show_lead, "A lead with what proves it", query=LanguageQuery),
+    _page("POST", "/ui/ingest", Scope.SCAN_WRITE, pages.upload, "A company list sent", query=LanguageQuery),
+    _page("GET", "/ui/batches/{batch_id}", Scope.SCAN_READ, pages.show_batch, "How a list is doing", query=LanguageQuery),
 )
 # fmt: on
 

@@ -13,7 +13,7 @@ from hunter.web.policies import POLICIES
 from hunter.web.routes import ROUTES, Route, add_routes
 
 #: what nobody needs a key for; a route that joins them is a decision, made here as well
-OPEN = {"/", "/openapi.json", "/problems/{slug}", *PROBES}
+OPEN = {"/", "/docs", "/openapi.json", "/problems/{slug}", "/static/{name}", *PROBES}
 
 
 def test_every_route_of_the_router_says_who_may_use_it(config: Config) -> None:
