@@ -110,3 +110,7 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     DOMAIN_GONE = "domain_gone"
     DANE_READY = "dane_ready"
+
+
+#: matched by rules that name them only: they are news to few
+QUIET: Final = frozenset({Kind.DKIM_KEY_ROTATED, Kind.DANE_READY})

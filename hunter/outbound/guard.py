@@ -89,7 +89,7 @@ class Guard:
         NO_HOST and UNRESOLVED as DNS has it.
         """
         name = host.lower().removesuffix(".")
-        found = [name] if _is_address(name) else await self._lookup(name)
+        found = [name] if is_literal(name) else await self._lookup(name)
         allowed, refused = [], []
         for address in found[:_MAX_ADDRESSES]:
             try:
@@ -225,7 +225,8 @@ async def _read_all(reader: asyncio.StreamReader, limit: int) -> bytes:
     return bytes(content)
 
 
-def _is_address(name: str) -> bool:
+def is_literal(name: str) -> bool:
+    """True for an address in the place of a host name."""
     try:
         ip_address(name)
     except ValueError:

@@ -110,6 +110,20 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
     return context
 
 
+def check_url(url: str, *, allow_plain: bool = False) -> URL:
+    """A URL as it will be requested. Raises OutboundError when it is of a wrong kind."""
+    schemes = {"https", "http"} if allow_plain else {"https"}
+    try:
+        parsed = URL(url) if len(url) <= _MAX_URL else URL()
+        is_right = parsed.scheme in schemes and bool(parsed.host) and bool(parsed.port)
+    except ValueError:
+        is_right, parsed = False, URL()
+    if not is_right or parsed.user is not None or parsed.password is not None:
+        wanted = "http or https" if allow_plain else "https"
+        raise OutboundError(Failure.FORBIDDEN, f"{url[:100]!r} is no {wanted} URL to ask")
+    return parsed.with_fragment(None)
+
+
 class Http:
     """Requests out. No cookies, no proxies of the environment, no connection used twice."""
 
@@ -156,16 +170,7 @@ class Http:
         raise OutboundError(Failure.REDIRECT, f"more than {redirects} redirections")
 
     def _checked(self, url: str) -> URL:
-        """The URL as it will be requested. Raises OutboundError when it is of a wrong kind."""
-        try:
-            parsed = URL(url) if len(url) <= _MAX_URL else URL()
-            is_right = parsed.scheme in self._schemes and bool(parsed.host) and bool(parsed.port)
-        except ValueError:
-            is_right, parsed = False, URL()
-        if not is_right or parsed.user is not None or parsed.password is not None:
-            wanted = "https" if len(self._schemes) == 1 else "http or https"
-            raise OutboundError(Failure.FORBIDDEN, f"{url[:100]!r} is no {wanted} URL to ask")
-        return parsed.with_fragment(None)
+        return check_url(url, allow_plain="http" in self._schemes)
 
     async def _once(self, request: _Request, url: URL, hop: int) -> Response:
         try:

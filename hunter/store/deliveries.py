@@ -36,6 +36,7 @@ WANTS: Final[LiteralString] = """
     AND (r.domains IS NULL OR c.domain = ANY(r.domains))
     AND (r.markets IS NULL
          OR coalesce(substring(c.domain FROM '[.]([^.]{2})$'), 'global') = ANY(r.markets))
+    AND (r.tags IS NULL OR l.tags && r.tags)
 """
 #: What is told of the change `c` of the lead `l`. Contacts and notes are no part of it.
 CONTENT: Final[LiteralString] = """

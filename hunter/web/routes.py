@@ -11,11 +11,17 @@ from aiohttp.typedefs import Handler
 
 from hunter.core.scopes import PUBLIC, Access, Scope
 from hunter.ops.server import PROBES
+from hunter.store.alert_endpoints import Endpoint
+from hunter.store.alert_rules import DryRun, Rule
+from hunter.store.alerts import Alert, Delivery
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.web import (
     admin,
+    alert_endpoints,
+    alert_rules,
+    alerts,
     assets,
     calibration,
     exports,
@@ -26,6 +32,17 @@ from hunter.web import (
     pushes,
     scans,
     summaries,
+)
+from hunter.web.alert_requests import (
+    AlertsQuery,
+    DeliveriesQuery,
+    DryRunQuery,
+    EndpointBody,
+    EndpointEdit,
+    Filters,
+    ReplayBody,
+    RotateBody,
+    RuleBody,
 )
 from hunter.web.calibration import CalibrationView
 from hunter.web.explanation import ExplanationView
@@ -149,6 +166,27 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/summary.pdf", Scope.LEADS_READ, summaries.summary_pdf, "One page about a lead, for a manager or the customer, as PDF", query=ReportQuery),
     _route("GET", "/leads/{domain}/sales-summary", Scope.LEADS_READ, leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
+
+    _route("GET", "/alerts", Scope.ALERTS_ADMIN, alerts.index, "Matches of alert rules and changes, newest first", Page[Alert], query=AlertsQuery),
+    _route("POST", "/alerts/{alert_id}/acknowledge", Scope.ALERTS_ADMIN, alerts.acknowledge, "Note that somebody has seen to an alert", Alert),
+    _route("GET", "/alerts/rules", Scope.ALERTS_ADMIN, alert_rules.index, "Alert rules, newest first", Page[Rule], query=PageQuery),
+    _route("POST", "/alerts/rules", Scope.ALERTS_ADMIN, alert_rules.create, "Make an alert rule", Rule, status=201, body={_JSON: RuleBody}),
+    _route("POST", "/alerts/rules/dry-run", Scope.ALERTS_ADMIN, alert_rules.dry_run_new, "How often filters would have fired, with the latest changes; nothing is sent", DryRun, body={_JSON: Filters}, query=DryRunQuery),
+    _route("GET", "/alerts/rules/{rule_id}", Scope.ALERTS_ADMIN, alert_rules.show, "An alert rule", Rule),
+    _route("PUT", "/alerts/rules/{rule_id}", Scope.ALERTS_ADMIN, alert_rules.replace, "Make an alert rule another", Rule, body={_JSON: RuleBody}),
+    _route("DELETE", "/alerts/rules/{rule_id}", Scope.ALERTS_ADMIN, alert_rules.delete, "Delete an alert rule; what it has not told yet is not told", status=204),
+    _route("POST", "/alerts/rules/{rule_id}/test", Scope.ALERTS_ADMIN, alert_rules.test, "Send a test message to a rule's endpoints and say what they answered", alert_rules.TestResult),
+    _route("POST", "/alerts/rules/{rule_id}/dry-run", Scope.ALERTS_ADMIN, alert_rules.dry_run, "How often a rule would have fired, with the latest changes; nothing is sent", DryRun, query=DryRunQuery),
+    _route("GET", "/alerts/endpoints", Scope.ALERTS_ADMIN, alert_endpoints.index, "Where alerts go, newest first", Page[Endpoint], query=PageQuery),
+    _route("POST", "/alerts/endpoints", Scope.ALERTS_ADMIN, alert_endpoints.create, "Make an endpoint; the secret of a webhook is shown this once", alert_endpoints.EndpointCreated, status=201, body={_JSON: EndpointBody}),
+    _route("GET", "/alerts/endpoints/{endpoint_id}", Scope.ALERTS_ADMIN, alert_endpoints.show, "An endpoint and how it does", Endpoint),
+    _route("PATCH", "/alerts/endpoints/{endpoint_id}", Scope.ALERTS_ADMIN, alert_endpoints.edit, "Change an endpoint, switch it off or on", Endpoint, body={_JSON: EndpointEdit}),
+    _route("POST", "/alerts/endpoints/{endpoint_id}/rotate", Scope.ALERTS_ADMIN, alert_endpoints.rotate, "Give a webhook a new secret; the old one signs too for a while", alert_endpoints.SecretRotated, body={_JSON: RotateBody}),
+    _route("DELETE", "/alerts/endpoints/{endpoint_id}", Scope.ALERTS_ADMIN, alert_endpoints.delete, "Delete an endpoint that no rule tells", status=204),
+    _route("GET", "/alerts/deliveries", Scope.ALERTS_ADMIN, alerts.deliveries, "Messages, newest first", Page[Delivery], query=DeliveriesQuery),
+    _route("POST", "/alerts/deliveries/replay", Scope.ALERTS_ADMIN, alerts.replay_span, "Send the messages of a stretch of time again", alerts.Replayed, status=202, body={_JSON: ReplayBody}),
+    _route("GET", "/alerts/deliveries/{delivery_id}", Scope.ALERTS_ADMIN, alerts.delivery, "A message with its tries", alerts.DeliveryView),
+    _route("POST", "/alerts/deliveries/{delivery_id}/replay", Scope.ALERTS_ADMIN, alerts.replay, "Send a message again, the same under the same id", Delivery, status=202),
 
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
