@@ -1,8 +1,5 @@
 -- Who is told of changes: endpoints, rules, what the rules matched, and the messages that are to go out.
--- depends: 0014.registration
-
--- the place of a change in the order of its domain; the column is another migration's where that one is there
-ALTER TABLE change ADD COLUMN IF NOT EXISTS sequence bigint GENERATED ALWAYS AS IDENTITY;
+-- depends: 0021.lead_lists 0025.watch
 
 -- RFC 9562 section 5.7, for rows that a statement makes: PostgreSQL has uuidv7() from version 18 on
 CREATE FUNCTION hunter_uuid7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$

@@ -87,7 +87,7 @@ NOT_ITS_FAULT: Final = frozenset(
 
 
 class Kind(StrEnum):
-    """Changes that may notify a customer."""
+    """Changes that may notify a customer: those of hunter.core.changes that are not internal."""
 
     MX_CHANGED = "mx_changed"
     PROVIDER_CHANGED = "provider_changed"

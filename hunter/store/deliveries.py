@@ -52,9 +52,11 @@ CONTENT: Final[LiteralString] = """
         )
     )
 """
+#: No part is joined with `matched` again: nobody has counted what is in it, and the planner would
+#: compare everything with everything.
 _RAISE: Final[LiteralString] = f"""
     WITH matched AS (
-        SELECT r.id AS rule_id, r.cadence, c.id AS change_id
+        SELECT r.id AS rule_id, r.cadence = 'daily' AS is_daily, c.id AS change_id, c.domain, c.kind
         FROM change c JOIN lead l ON l.domain = c.domain
         JOIN alert_rule r ON r.is_enabled AND r.deleted_at IS NULL AND {WANTS}
         WHERE c.id = ANY($1::uuid[]) AND {NOTIFIES}
@@ -62,20 +64,20 @@ _RAISE: Final[LiteralString] = f"""
         INSERT INTO alert_event (change_id, domain, kind, at, sequence, content)
         SELECT c.id, c.domain, c.kind, c.at, c.sequence, {CONTENT}
         FROM change c JOIN lead l ON l.domain = c.domain
-        WHERE c.id IN (SELECT change_id FROM matched)
+        WHERE c.id = ANY(ARRAY(SELECT DISTINCT change_id FROM matched))
         ON CONFLICT DO NOTHING
     ), raised AS (
         INSERT INTO alert (id, rule_id, change_id, domain, kind, awaits_digest)
-        SELECT hunter_uuid7(), m.rule_id, m.change_id, c.domain, c.kind, m.cadence = 'daily'
-        FROM matched m JOIN change c ON c.id = m.change_id
+        SELECT hunter_uuid7(), rule_id, change_id, domain, kind, is_daily FROM matched
         ON CONFLICT DO NOTHING
-        RETURNING rule_id, change_id, domain
+        RETURNING rule_id, change_id, domain, awaits_digest
     ), due AS (
         INSERT INTO delivery (id, kind, rule_id, endpoint_id, change_id, domain)
         SELECT hunter_uuid7(), 'event', a.rule_id, e.endpoint_id, a.change_id, a.domain
-        FROM raised a JOIN matched m USING (rule_id, change_id)
-        JOIN alert_rule_endpoint e ON e.rule_id = a.rule_id
-        WHERE m.cadence = 'immediate'
+        FROM raised a CROSS JOIN LATERAL (
+            SELECT endpoint_id FROM alert_rule_endpoint WHERE rule_id = a.rule_id OFFSET 0
+        ) e
+        WHERE NOT a.awaits_digest
         ON CONFLICT DO NOTHING
         RETURNING id
     )

@@ -12,6 +12,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from hunter.core.changes import INTERNAL
+from hunter.core.changes import Kind as AnyKind
 from hunter.core.channels import Cadence, Channel, Kind, Outcome
 from hunter.store import changes, deliveries
 from hunter.store.changes import Change
@@ -254,6 +256,7 @@ async def test_the_closed_sets_of_the_schema_are_those_of_the_code(db: Database)
     assert known("alert_endpoint_kind_known") == set(Channel)
     assert known("alert_rule_cadence_known") == set(Cadence)
     assert known("alert_rule_kinds_notify") == set(Kind)
+    assert {*Kind} == {*AnyKind} - INTERNAL
     assert known("delivery_attempt_outcome_known") == set(Outcome)
     assert known("delivery_error_known") == {*Outcome} - {"ok"} | {"expired", "rule_deleted"}
 
