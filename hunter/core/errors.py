@@ -6,6 +6,7 @@ HunterError
 │   └── InvalidCursor   a cursor that is not of this list and query
 ├── NotFound            no such thing
 ├── Conflict            the same key with another request, or a twin still running
+├── PreconditionFailed  the thing is not the version the caller has seen
 ├── LimitExceeded       too large or too many
 ├── Unavailable         a dependency is away; try again after `retry_after_s`
 └── Misconfigured       settings are wrong; every bad one is listed
@@ -58,6 +59,10 @@ class Conflict(HunterError):
     def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class PreconditionFailed(HunterError):
+    """Precondition failed"""
 
 
 class LimitExceeded(HunterError):

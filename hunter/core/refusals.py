@@ -26,6 +26,7 @@ REASONS: Final[dict[str, str]] = {
     "formula": "This begins like a spreadsheet formula. Export the cell as plain text, then send it again.",
     "free_mail": "This is a free-mail or internet provider's domain, not a company's. Give the company's own domain.",
     "relay_domain": "This is a mail relay that hides the real address. Give the company's own domain.",
+    "suppressed": "This name was deleted and is not to be scanned or stored again. An administrator can lift that.",
     "provider_domain": "This name belongs to a cloud provider, given to every customer. Give the company's own domain.",
 }
 

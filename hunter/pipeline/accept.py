@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 from uuid import UUID
@@ -14,12 +14,14 @@ from hunter.core.answers import Depth
 from hunter.core.domain import parse_domain
 from hunter.core.errors import Conflict, HunterError, InvalidDomain, InvalidInput, LimitExceeded
 from hunter.core.points import Point
+from hunter.core.refusals import refusal
 from hunter.ops.crash import pass_point
 from hunter.queue.hints import Hints
-from hunter.store import chunks, idempotency, jobs
+from hunter.store import chunks, idempotency, jobs, suppressions
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 from hunter.store.jobs import Reject
+from hunter.store.suppressions import REDACTED
 
 #: names in one transaction of an upload
 SLICE: Final = 5_000
@@ -118,6 +120,7 @@ async def accept_scan(
 async def _accept_at_once(upload: _Upload, hints: Hints, names: Sequence[Line]) -> Accepted:
     """A small request is one transaction."""
     await upload.reading.read(names)
+    await upload.refuse_suppressed()
     upload.reading.require_some(alone=upload.lane == "interactive")
     while True:
         try:
@@ -148,6 +151,7 @@ async def _accept_in_slices(
         async for lines in batches:
             await upload.reading.read(lines)
             await upload.store_full_slices()
+        await upload.refuse_suppressed()
         upload.reading.require_some(alone=upload.is_interactive)
         await upload.store_rest()
         status = await upload.db.transact(upload.close)
@@ -189,8 +193,9 @@ class _Reading:
         self._seen: set[int] = set()
         self._given = 0
         self._last_error: InvalidDomain | None = None
-        #: to be stored next
+        #: to be stored next, and the line of each
         self.names: list[str] = []
+        self.lines: list[int] = []
         self.rejects: list[Reject] = []
         self.accepted = 0
         self.rejected = 0
@@ -225,6 +230,7 @@ class _Reading:
         self._seen.add(digest)
         self.accepted += 1
         self.names.append(name)
+        self.lines.append(line.number)
 
     def _refuse(self, line: Line, error: InvalidDomain) -> None:
         self._last_error = error
@@ -235,6 +241,18 @@ class _Reading:
         self.rejects.append(reject)
         if len(self.listed) < LISTED_REJECTS:
             self.listed.append(reject)
+
+    def withdraw(self, suppressed: Collection[str]) -> None:
+        """Refuse names that are suppressed after all; what is kept of them is the line."""
+        if not suppressed:
+            return
+        pairs = list(zip(self.names, self.lines, strict=True))
+        self.names = [name for name, _ in pairs if name not in suppressed]
+        self.lines = [line for name, line in pairs if name not in suppressed]
+        for name, line in pairs:
+            if name in suppressed:
+                self.accepted -= 1
+                self._refuse(Line(line, REDACTED), refusal("suppressed"))
 
     def require_some(self, *, alone: bool) -> None:
         """Raises InvalidInput when no name was given; for a scan of one, why that one is refused."""
@@ -309,7 +327,14 @@ class _Upload:
     async def store_full_slices(self) -> None:
         """Commit as many whole slices as there are."""
         while len(self.reading.names) >= self._slice or len(self.reading.rejects) >= SLICE:
+            await self.refuse_suppressed()
             await self._store(self._slice)
+
+    async def refuse_suppressed(self) -> None:
+        """Refuse the deleted ones of the names read; one deleted later is a pseudonym in its chunk."""
+        if self.reading.names:
+            async with self.db.acquire(reserved=self.is_interactive) as conn:
+                self.reading.withdraw(await suppressions.among(conn, self.reading.names))
 
     async def store_rest(self) -> None:
         """Commit what is left."""
@@ -326,6 +351,7 @@ class _Upload:
         pass_point(Point.ACCEPT_STORED)
         self._stored += len(names)
         del self.reading.names[:size]
+        del self.reading.lines[:size]
         self.reading.rejects = []
 
     async def _add(self, conn: Connection, names: Sequence[str], rejects: Sequence[Reject]) -> None:

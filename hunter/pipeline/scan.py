@@ -41,6 +41,7 @@ from hunter.pipeline.verdicts import (
     verdict_on,
 )
 from hunter.pipeline.waiting import Waiting
+from hunter.pipeline.withdrawn import in_order
 from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Lane
@@ -53,10 +54,12 @@ from hunter.store import (
     registrations,
     results,
     schedule,
+    suppressions,
 )
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import BadData, Connection, Database, Exhausted, savepoint
 from hunter.store.judged import NOTHING, Standing
+from hunter.store.suppressions import is_pseudonym
 
 log = structlog.get_logger()
 
@@ -251,6 +254,9 @@ class Scanner:
     async def _survey_one(
         self, claim: Claim, domain: str, knowledge: Knowledge, one_less: Callable[[], None]
     ) -> Seen:
+        if is_pseudonym(domain):
+            one_less()
+            return suppressions.REASON
         try:
             looker = self._second_looker if claim.purpose == "confirm" else self._looker
             seen = await looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
@@ -267,10 +273,9 @@ class Scanner:
 
         Done already when the COMMIT of an earlier try had arrived and only its answer was lost.
         """
-        order = sorted(zip(claim.domains, seen, strict=True), key=lambda pair: pair[0])
-        domains = [domain for domain, _ in order]
 
         async def work(conn: Connection) -> list[Verdict]:
+            order, domains = await in_order(conn, claim, seen)
             await self._fence(conn, claim)
             standings = await self._lock(conn, domains)
             verdicts = await self._judge_all(claim, order, standings)
@@ -283,6 +288,7 @@ class Scanner:
             return verdicts
 
         async def one_by_one(conn: Connection) -> list[Verdict]:
+            order, domains = await in_order(conn, claim, seen)
             await self._fence(conn, claim)
             await judged.insert_missing(conn, domains, *names_of(domains))
             standings = await self._lock(conn, domains)
@@ -355,7 +361,11 @@ class Scanner:
         written = await changes.add(conn, told)
         if self._wants_registrations and claim.depth is Depth.FULL:
             await registrations.want(conn, registrable_of(verdicts))
-        failed = [v.result.domain for v in verdicts if v.result.outcome == ScanStatus.FAILED]
+        failed = [
+            v.result.domain
+            for v in verdicts
+            if v.result.outcome == ScanStatus.FAILED and not is_pseudonym(v.result.domain)
+        ]
         if failed:
             await judged.insert_missing(conn, failed, *names_of(failed))
             await judged.mark_failed(conn, failed)

@@ -24,8 +24,11 @@ _CREATE: Final[LiteralString] = """
 _FILL: Final[LiteralString] = """
     WITH wanted AS (
         SELECT domain FROM scan_result WHERE job_id = $1 AND outcome = 'failed'
+          -- not what stands where a deleted name stood
+          AND position('.' IN domain) > 0
         UNION ALL
-        SELECT domains[1] FROM scan_chunk WHERE job_id = $1 AND state = 'dead'
+        SELECT domains[1] FROM scan_chunk
+        WHERE job_id = $1 AND state = 'dead' AND position('.' IN domains[1]) > 0
     ), added AS (
         INSERT INTO scan_chunk (job_id, lane, domains)
         SELECT $2, (SELECT lane FROM scan_job WHERE id = $1), array_agg(domain ORDER BY domain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import hashlib
-from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.helpers import ETag
@@ -17,10 +16,9 @@ from hunter.core.facts import Rules
 from hunter.core.trial import confidence_basis
 from hunter.pipeline.briefing import brief_lead
 from hunter.pipeline.explaining import explain_lead
-from hunter.store import leads, registrations, tenants
+from hunter.store import leads, registrations, sights, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
-from hunter.store.tenants import Sibling
 from hunter.web.explanation import explanation_view
 from hunter.web.keys import DB, PRICES, RULES
 from hunter.web.language import language_headers, language_of
@@ -90,10 +88,10 @@ def require_known(wanted: LeadsWanted, rules: Rules) -> None:
     """Raises InvalidInput when the filter names an operator nobody knows."""
     for name in ("provider", "mx_operator", "gateway"):
         for value in getattr(wanted, name) or ():
-            _require_known(name, value, rules)
+            require_operator(name, value, rules)
 
 
-def _require_known(name: str, value: str, rules: Rules) -> None:
+def require_operator(name: str, value: str, rules: Rules) -> None:
     """Raises InvalidInput with the nearest ids: an id nobody has would look like no leads."""
     if value.startswith(provider.UNKNOWN):
         return
@@ -109,15 +107,23 @@ def _require_known(name: str, value: str, rules: Rules) -> None:
 async def show(request: web.Request) -> web.Response:
     """GET /leads/{domain}"""
     language = language_of(request, read_query(request, LanguageQuery).lang)
-    headers = language_headers(language)
-    others: Sequence[Sibling] = ()
+    knowledge = request.app[RULES].current
     async with request.app[DB].acquire(reserved=True) as conn:
-        lead = await leads.get(conn, _name(request))
-        told = await registrations.get(conn, lead.domain)
-        if lead.tenant_name is not None:
-            others = await tenants.siblings(conn, lead.tenant_name, lead.domain, _SHOWN_SIBLINGS)
-    view = lead_view(lead, others, told, language=language, basis=_basis(request, lead))
-    return conditional(request, render(view, headers=headers))
+        found = await sights.look(conn, name_in_path(request), _SHOWN_SIBLINGS)
+        version = found.version
+        beside = f"{version.rest}{knowledge.version}".encode()
+        digest = hashlib.blake2b(beside, digest_size=6).hexdigest()
+        tag = ETag(f"{version.row}-{digest}-{language.value}", is_weak=True)
+        if _is_known(request, tag) and request.method in {"GET", "HEAD"}:
+            return _not_modified(tag, {"Vary": "Accept-Language"})
+        sight = found.decode()
+        told = await registrations.get(conn, sight.lead.domain) if sight.has_registration else None
+    basis = _basis(request, sight.lead)
+    view = lead_view(sight.lead, sight.siblings, told, language=language, basis=basis)
+    response = render(view, headers=language_headers(language))
+    response.etag = tag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 async def breakdown(request: web.Request) -> web.Response:
@@ -170,12 +176,18 @@ async def explained(request: web.Request) -> web.Response:
 async def lead_in_path(request: web.Request) -> Lead:
     """The lead whose domain the path names. Raises NotFound."""
     async with request.app[DB].acquire(reserved=True) as conn:
-        return await leads.get(conn, _name(request))
+        return await leads.get(conn, name_in_path(request))
 
 
-def _name(request: web.Request) -> str:
-    # names under .test may have been let in by the setting; reading them is harmless
-    return parse_domain(request.match_info["domain"], registrable=False, allow_test_names=True).name
+def _is_known(request: web.Request, tag: ETag) -> bool:
+    return any(each.value in {tag.value, "*"} for each in request.if_none_match or ())
+
+
+def _not_modified(tag: ETag, headers: dict[str, str]) -> web.Response:
+    response = web.Response(status=304, headers=headers)
+    response.etag = tag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 def conditional(request: web.Request, response: web.Response) -> web.Response:
@@ -185,9 +197,16 @@ def conditional(request: web.Request, response: web.Response) -> web.Response:
     """
     body = response.body if isinstance(response.body, bytes) else b""
     tag = ETag(hashlib.blake2b(body, digest_size=12).hexdigest(), is_weak=True)
-    if any(each.value in {tag.value, "*"} for each in request.if_none_match or ()):
+    if _is_known(request, tag):
         kept = {name: response.headers[name] for name in ("Vary",) if name in response.headers}
-        response = web.Response(status=304, headers=kept)
+        return _not_modified(tag, kept)
     response.etag = tag
     response.headers["Cache-Control"] = "no-cache"
     return response
+
+
+def name_in_path(request: web.Request, given: str | None = None) -> str:
+    """The domain that the path names, or the one given. Raises InvalidDomain."""
+    text = request.match_info["domain"] if given is None else given
+    # names under .test may have been let in by the setting; reading them is harmless
+    return parse_domain(text, registrable=False, allow_test_names=True).name

@@ -19,6 +19,7 @@ from hunter.core.errors import (
     InvalidInput,
     LimitExceeded,
     NotFound,
+    PreconditionFailed,
     Unavailable,
 )
 from hunter.store.database import BadData
@@ -73,6 +74,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         Kind("method-not-allowed", 405, "Method not allowed", "The path exists but not with this method. The `Allow` header lists those it has."),
         Kind("request-timeout", 408, "Request timeout", "The body came too slowly and the server gave up. Send it again over a better line, or in smaller parts."),
         Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), a job to be cancelled has ended, or a job to be redriven has not, or has nothing that failed."),
+        Kind("precondition-failed", 412, "Precondition failed", "The lead is another than the one whose ETag `If-Match` names: somebody changed it, or a scan did. Read it again, decide again, and send the new ETag."),
         Kind("too-large", 413, "Too large", "The body or the number of names is over the limit. Send names as NDJSON or as text lines, which are read as they come, or split the list."),
         Kind("unsupported-media-type", 415, "Unsupported media type", "The content type is none that this path reads. The detail lists those it does."),
         Kind("expectation-failed", 417, "Expectation failed", "The `Expect` header asks for something this server does not know. Send `Expect: 100-continue` or leave the header out."),
@@ -118,6 +120,7 @@ _SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
     (NotFound, "not-found"),
     (SlowBody, "request-timeout"),
     (Conflict, "conflict"),
+    (PreconditionFailed, "precondition-failed"),
     (LimitExceeded, "too-large"),
     (WrongMediaType, "unsupported-media-type"),
     (Unavailable, "unavailable"),

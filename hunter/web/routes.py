@@ -16,7 +16,9 @@ from hunter.store.alert_rules import DryRun, Rule
 from hunter.store.alerts import Alert, Delivery
 from hunter.store.ingests import Batch
 from hunter.store.jobs import JobProgress
+from hunter.store.lead_notes import Label
 from hunter.store.pages import Page
+from hunter.store.suppressions import Suppression
 from hunter.web import (
     admin,
     alert_endpoints,
@@ -28,6 +30,7 @@ from hunter.web import (
     home,
     ingests,
     leads,
+    notes,
     pages,
     pushes,
     scans,
@@ -162,6 +165,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads/export", Scope.EXPORT_READ, exports.export_leads, "Leads as a file: CSV, XLSX or NDJSON, for people or for Dynamics 365", query=ExportQuery),
     _route("GET", "/tenants", Scope.LEADS_READ, leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("GET", "/leads/{domain}", Scope.LEADS_READ, leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
+    _route("PATCH", "/leads/{domain}", Scope.LEADS_WRITE, notes.edit_lead, "Change notes, mark, tags and favourite of a lead; If-Match holds it to a version", LeadView, body={_JSON: notes.LeadEdit, "application/merge-patch+json": notes.LeadEdit}, query=LanguageQuery),
+    _route("DELETE", "/leads/{domain}", Scope.LEADS_WRITE, notes.delete_lead, "Delete every row of a name, for good: it is never stored again until an administrator lifts that", status=204),
+    _route("PUT", "/leads/{domain}/tags/{tag}", Scope.LEADS_WRITE, notes.add_tag, "Tag a lead", LeadView, query=LanguageQuery),
+    _route("DELETE", "/leads/{domain}/tags/{tag}", Scope.LEADS_WRITE, notes.remove_tag, "Take a tag off a lead", LeadView, query=LanguageQuery),
+    _route("PUT", "/leads/{domain}/favourite", Scope.LEADS_WRITE, notes.favour, "Make a lead a favourite", LeadView, query=LanguageQuery),
+    _route("DELETE", "/leads/{domain}/favourite", Scope.LEADS_WRITE, notes.unfavour, "Make a lead no favourite", LeadView, query=LanguageQuery),
+    _route("POST", "/leads/{domain}/label", Scope.LEADS_WRITE, notes.add_label, "Say what is right where Hunter is wrong", Label, status=201, body={_JSON: notes.LabelRequest}),
+    _route("GET", "/leads/{domain}/labels", Scope.LEADS_READ, notes.list_labels, "What people said of a lead, newest first", Page[Label], query=PageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
     _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
     _route("GET", "/leads/{domain}/summary.pdf", Scope.LEADS_READ, summaries.summary_pdf, "One page about a lead, for a manager or the customer, as PDF", query=ReportQuery),
@@ -188,6 +199,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/alerts/deliveries/{delivery_id}", Scope.ALERTS_ADMIN, alerts.delivery, "A message with its tries", alerts.DeliveryView),
     _route("POST", "/alerts/deliveries/{delivery_id}/replay", Scope.ALERTS_ADMIN, alerts.replay, "Send a message again, the same under the same id", Delivery, status=202),
 
+    _route("GET", "/admin/suppressions", Scope.ADMIN, notes.list_suppressions, "Names that are never stored again, of which only a digest is kept", Page[Suppression], query=notes.SuppressionsQuery),
+    _route("POST", "/admin/suppressions", Scope.ADMIN, notes.suppress, "Delete every row of a name and suppress it, lead or not", Suppression, status=201, body={_JSON: notes.SuppressRequest}),
+    _route("DELETE", "/admin/suppressions/{suppression_id}", Scope.ADMIN, notes.lift_suppression, "Let a name be stored again", status=204),
+    _route("GET", "/admin/labels", Scope.ADMIN, notes.labelled_leads, "Labelled leads with their observations as NDJSON, for hunter rules fit"),
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 

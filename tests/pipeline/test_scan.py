@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -25,7 +27,7 @@ from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
 from hunter.resolver.tuning import Tuning
-from hunter.store import completion, ingests, jobs, leads, results
+from hunter.store import chunks, completion, ingests, jobs, leads, results, suppressions
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
@@ -458,3 +460,121 @@ async def test_a_single_scan_is_completed_with_the_commit_of_its_chunk(
             UUID(accepted.job_id),
         )
     assert tuple(row or ()) == ("completed", 1, True)
+
+
+class _Deleting(Scanner):
+    """Somebody deletes b.example while its chunk is surveyed."""
+
+    async def survey_all(self, claim: Claim, slot_is_free: Any) -> list[Seen]:
+        seen = await super().survey_all(claim, slot_is_free)
+        await self._db.transact(_suppress)
+        return seen
+
+
+async def _suppress(conn: Connection) -> None:
+    await suppressions.suppress(conn, "b.example", reason="asked to", caller="anonymous")
+
+
+async def _mentions(db: Database, name: str) -> list[str]:
+    """Tables with a row that has this text in any column."""
+    async with db.acquire() as conn:
+        tables = [
+            row["name"]
+            for row in await conn.fetch(
+                "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' "
+                "AND relnamespace = 'public'::regnamespace"
+            )
+        ]
+        return [
+            table
+            for table in tables
+            if await conn.fetchval(
+                f"SELECT EXISTS (SELECT FROM {table} t WHERE position($1 IN lower(t::text)) > 0)",
+                name,
+            )
+        ]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_name_deleted_while_it_is_scanned_does_not_come_back(
+    db: Database, run: Run, known: bool
+) -> None:
+    if known:
+        await run("a.example", "b.example", "not b.example", "b.example")
+
+    job_id = await run("a.example", "b.example", scanner=_Deleting)
+
+    async with db.acquire() as conn:
+        assert await completion.finish(conn, job_id) == "completed"
+        progress = await jobs.progress(conn, job_id)
+    found = await _results(db, job_id)
+    (pseudonym,) = found.keys() - {"a.example"}
+    assert (found[pseudonym].outcome, found[pseudonym].reason) == ("failed", suppressions.REASON)
+    assert (progress.total, progress.succeeded, progress.failed) == (2, 1, 1)
+    assert await _mentions(db, "b.example") == []
+    assert "lead" in await _mentions(db, "a.example")
+
+
+async def test_a_suppressed_name_is_refused_and_stored_nowhere_until_it_is_lifted(
+    db: Database, run: Run
+) -> None:
+    waiting = await _accepted(db, "a.example", "b.example")
+    await db.transact(_suppress)
+    await db.transact(_suppress)
+
+    job_id = await run("a.example", "b.example", "B.EXAMPLE.")
+    async with db.acquire() as conn:
+        await ingests.upsert_companies(conn, [Company(f"{n}.example", n) for n in "ab"])
+        # whoever stores chunks without asking
+        await chunks.add(conn, job_id, "bulk", [["a.example", "b.example"], ["c.example"]])
+        rejects = await jobs.rejects_page(conn, job_id)
+        listed = await suppressions.page(conn, None, 10)
+
+    assert [(each.line, each.reason, each.input) for each in rejects.items] == [
+        (2, "suppressed", suppressions.REDACTED)
+    ]
+    assert len(listed.items) == 1
+    assert await _mentions(db, "b.example") == []
+    packed = await _value(
+        db, "SELECT domains FROM scan_chunk WHERE job_id = $1 ORDER BY id LIMIT 1", waiting
+    )
+    assert packed[0] == "a.example"
+    assert suppressions.is_pseudonym(packed[1])
+
+    async with db.acquire() as conn:
+        await suppressions.lift(conn, UUID(listed.items[0].suppression_id))
+    assert "b.example" in await _results(db, await run("b.example"))
+
+
+async def _accepted(db: Database, *names: str) -> UUID:
+    job_id = uuid7()
+    async with db.acquire() as conn:
+        await jobs.create(conn, job_id, lane="bulk", depth=Depth.QUICK, caller="anonymous")
+        await chunks.add(conn, job_id, "bulk", [list(names)])
+    return job_id
+
+
+async def test_every_table_that_holds_domains_is_emptied_of_a_deleted_one(db: Database) -> None:
+    """A new table with domains is to be named in hunter/store/suppressions.py as well."""
+    async with db.acquire() as conn:
+        rows = await conn.fetch(
+            "SELECT DISTINCT c.table_name FROM information_schema.columns c "
+            "JOIN information_schema.tables t USING (table_schema, table_name) "
+            "WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' "
+            "AND c.column_name IN ('domain', 'domains') AND c.table_name NOT LIKE 'scan_result_%'"
+        )
+        cascades = await conn.fetch(
+            "SELECT conrelid::regclass::text AS name FROM pg_constraint "
+            "WHERE contype = 'f' AND confrelid = 'lead'::regclass AND confdeltype = 'c'"
+        )
+    source = inspect.getsource(suppressions)
+    going = {row["name"] for row in cascades}
+
+    forgotten = {
+        name
+        for row in rows
+        if (name := row["table_name"]) not in going
+        and not re.search(rf"(FROM|UPDATE) {name}\b", source)
+    }
+    # how many domains a key sent, no names
+    assert forgotten - {"api_key_usage"} == set()

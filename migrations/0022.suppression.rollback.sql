@@ -1,0 +1,12 @@
+DROP TABLE lead_label;
+DROP TRIGGER suppression_guard ON scan_chunk;
+DROP TRIGGER suppression_wait ON scan_chunk;
+DROP TRIGGER suppression_guard ON lead;
+DROP TRIGGER suppression_wait ON lead;
+DROP FUNCTION suppression_guard_chunk();
+DROP FUNCTION suppression_guard_lead();
+DROP FUNCTION suppression_wait();
+DROP FUNCTION suppressed_among(text[]);
+DROP FUNCTION suppression_digest(text);
+DROP TABLE suppression;
+DROP TABLE suppression_salt;
