@@ -116,6 +116,15 @@ def _url(*schemes: str) -> Callable[[str], Secret]:
     return parse
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    found = tuple(each.strip() for each in text.split(",") if each.strip())
+    for origin in found:
+        parts = urlsplit(origin)
+        if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in {"http", "https"}:
+            raise ValueError("wants origins such as https://crm.example.com, without path or *")
+    return found
+
+
 def parse_server(text: str) -> tuple[str, int]:
     """One name server, "192.0.2.1", "192.0.2.1:5353" or "[2001:db8::1]:53", as (address, port).
 
@@ -294,6 +303,12 @@ class Config:
     db_pool_size: int = _setting(10, "PostgreSQL connections per process.", _whole(2, 500))
     db_timeout_s: float = _setting(
         5.0, "Longest wait for a PostgreSQL connection.", _seconds(0.1, 60)
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (),
+        "Origins whose pages may read the API's answers, https://crm.example.com, with commas between. "
+        "Empty: none but its own.",
+        _origins,
     )
     body_max_bytes: int = _setting(
         64 * 1024 * 1024, "Largest request body in bytes.", _whole(1024, 2**34)

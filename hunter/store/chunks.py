@@ -344,9 +344,14 @@ async def fence(conn: Connection, chunk_id: int, epoch: int) -> Fence:
 
 
 _DONE: Final[LiteralString] = """
-    UPDATE scan_chunk SET state = 'done', lease_until = NULL, done_at = now(), reason = NULL,
-        n_ok = $3, n_failed = $4, n_unknown = $5, n_known = $6, n_moved = $7, n_silent = $8
-    WHERE id = $1 AND epoch = $2 AND state = 'leased'
+    WITH done AS (
+        UPDATE scan_chunk SET state = 'done', lease_until = NULL, done_at = now(), reason = NULL,
+            n_ok = $3, n_failed = $4, n_unknown = $5, n_known = $6, n_moved = $7, n_silent = $8
+        WHERE id = $1 AND epoch = $2 AND state = 'leased'
+        RETURNING size
+    )
+    INSERT INTO kpi_delta (dimension, value, n)
+    SELECT 'scans', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD'), size FROM done
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 
@@ -15,3 +16,8 @@ def uuid7() -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
+
+
+def uuid7_at(moment: datetime) -> UUID:
+    """The least id of an instant: those made since are greater."""
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

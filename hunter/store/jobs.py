@@ -13,6 +13,7 @@ from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
 from hunter.store.chunks import PAYLOAD_VERSION
 from hunter.store.database import LONG_S, Connection
+from hunter.store.identifiers import uuid7_at
 from hunter.store.pages import Page, read_cursor, write_cursor
 
 
@@ -229,6 +230,9 @@ _LIST: Final[LiteralString] = f"""
           AND ($1::text IS NULL OR status = $1)
           AND ($2::text IS NULL OR lane = $2)
           AND ($3::uuid IS NULL OR id < $3)
+          -- ids begin with the time at which they were made
+          AND ($5::uuid IS NULL OR id >= $5) AND ($6::uuid IS NULL OR id < $6)
+          AND ($7::uuid IS NULL OR redrive_of = $7)
         ORDER BY id DESC LIMIT $4
     ) j {_SUMS}
     ORDER BY j.id DESC
@@ -240,15 +244,21 @@ async def list_jobs(
     *,
     status: str | None = None,
     lane: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+    redrive_of: UUID | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[JobProgress]:
     """Accepted jobs, newest first."""
-    (key,) = read_cursor("jobs", after, UUID)
-    rows = await conn.fetch(_LIST, status, lane, key, limit + 1)
+    kind = f"jobs:{status}:{lane}"
+    (key,) = read_cursor(kind, after, UUID)
+    first = uuid7_at(created_after) if created_after else None
+    last = uuid7_at(created_before) if created_before else None
+    rows = await conn.fetch(_LIST, status, lane, key, limit + 1, first, last, redrive_of)
     items = [_progress_from_row(row) for row in rows[:limit]]
     more = len(rows) > limit
-    return Page(items, write_cursor("jobs", items[-1].job_id) if more else None)
+    return Page(items, write_cursor(kind, items[-1].job_id) if more else None)
 
 
 def _progress_from_row(row: Mapping[str, Any]) -> JobProgress:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -106,16 +106,18 @@ async def results_page(
         raise NotFound(f"no scan job {job_id}")
     (domain,) = read_cursor("results", after, str)
     rows = await conn.fetch(_PAGE, job_id, domain, limit + 1)
-    items = [
-        Result(
-            domain=row["domain"],
-            company_name=row["company_name"],
-            outcome=row["outcome"],
-            reason=row["reason"],
-            scanned_at=row["scanned_at"],
-            judgement=_judgement_of(row["judgement"]) if row["judgement"] else None,
-        )
-        for row in rows[:limit]
-    ]
+    items = [result_from_row(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Page(items, write_cursor("results", items[-1].domain) if more else None)
+
+
+def result_from_row(row: Mapping[str, Any]) -> Result:
+    """A row with the columns of `Result`, decoded."""
+    return Result(
+        domain=row["domain"],
+        company_name=row["company_name"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        scanned_at=row["scanned_at"],
+        judgement=_judgement_of(row["judgement"]) if row["judgement"] else None,
+    )

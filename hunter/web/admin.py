@@ -8,10 +8,12 @@ import msgspec
 from aiohttp import web
 
 from hunter.knowledge.problems import Problem
-from hunter.store import rejudge
+from hunter.store import job_desk, rejudge
 from hunter.store.rejudge import Run
+from hunter.web import scans
 from hunter.web.keys import CONFIG, DB, RULES
-from hunter.web.schema import render
+from hunter.web.requests import DeskQuery
+from hunter.web.schema import read_query, render
 
 #: runs shown, newest first
 _SHOWN_RUNS = 10
@@ -58,3 +60,28 @@ async def show_rules(request: web.Request) -> web.Response:
     ]
     view = RulesView(knowledge.version, files, rules.problems, workers, held, runs)
     return render(view)
+
+
+async def list_jobs(request: web.Request) -> web.Response:
+    """GET /admin/jobs"""
+    query = read_query(request, DeskQuery)
+    async with request.app[DB].acquire(reserved=True) as conn:
+        page = await job_desk.page(
+            conn,
+            status=query.status,
+            lane=query.lane,
+            has_dead=query.has_dead,
+            after=query.cursor,
+            limit=query.limit,
+        )
+    return render(page)
+
+
+async def cancel_job(request: web.Request) -> web.Response:
+    """POST /admin/jobs/{job_id}/cancel"""
+    return await scans.cancel_job(request)
+
+
+async def redrive_job(request: web.Request) -> web.Response:
+    """POST /admin/jobs/{job_id}/redrive"""
+    return await scans.redrive_job(request)

@@ -22,6 +22,7 @@ from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
+from hunter.web.events import BOARD, Board
 from hunter.web.keys import (
     CONFIG,
     DB,
@@ -35,6 +36,7 @@ from hunter.web.keys import (
     RULES,
 )
 from hunter.web.middleware import authenticate, finish_headers, observe
+from hunter.web.negotiation import answer_options, refuse_unread, share
 from hunter.web.openapi import document
 from hunter.web.problems import problems
 from hunter.web.routes import add_routes
@@ -48,7 +50,8 @@ KEEPALIVE_S = 75
 def create_app(config: Config) -> web.Application:
     """The API over its own pools, which open when the application starts."""
     app = web.Application(
-        middlewares=[trace, observe, problems, authenticate], client_max_size=config.body_max_bytes
+        middlewares=[trace, observe, problems, answer_options, refuse_unread, authenticate],
+        client_max_size=config.body_max_bytes,
     )
     suffix_list()  # now, and not at a first request that may find no file descriptor
     metrics = Metrics()
@@ -60,7 +63,7 @@ def create_app(config: Config) -> web.Application:
     app[PRESS] = asyncio.Semaphore(1)
     app[READERS] = Readers(memory_bytes=config.ingest_memory_bytes, slots=config.ingest_readers)
     app[OPENAPI] = msgspec.json.encode(document())
-    app.on_response_prepare.append(finish_headers)
+    app.on_response_prepare.extend([finish_headers, share])
     app.cleanup_ctx.extend([_database, _queue, _rules, _vital_signs])
     app.router.add_routes(probe_routes(app[HEALTH], metrics))
     add_routes(app)
@@ -97,6 +100,7 @@ def _health(app: web.Application, config: Config) -> Health:
 async def _database(app: web.Application) -> AsyncIterator[None]:
     async with open_database(app[CONFIG]) as db:
         app[DB] = db
+        app[BOARD] = Board(db)
         metrics = app[METRICS]
         metrics.db_connection_pool_max.set({}, db.size)
         metrics.on_render(lambda: metrics.db_connection_pool_size.set({}, db.in_use))

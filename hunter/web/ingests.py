@@ -16,8 +16,8 @@ from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS, READERS
 from hunter.web.middleware import API
 from hunter.web.receipts import RejectView, batch_view, company_view, row_reject_view
 from hunter.web.requests import CompanyRequest, IngestQuery, RejectsQuery
-from hunter.web.scans import JSON, id_in_path, idempotency_of
-from hunter.web.schema import read_json, read_query, render
+from hunter.web.scans import JSON, idempotency_of
+from hunter.web.schema import id_in_path, read_json, read_query, render
 from hunter.web.uploads import spool_upload
 
 FILE_TYPES: Final = (

@@ -18,8 +18,8 @@ from hunter.web.bodies import Digest, json_body, media_type
 from hunter.web.keys import CALLER, DB, RULES
 from hunter.web.leads import name_in_path, require_operator, show
 from hunter.web.requests import LanguageQuery, Mark, PageQuery, Tag, TenantState
-from hunter.web.scans import JSON, id_in_path
-from hunter.web.schema import read_json, read_query, render
+from hunter.web.scans import JSON
+from hunter.web.schema import id_in_path, read_json, read_query, render
 from hunter.web.streams import every_page, stream_ndjson
 
 #: our tags begin with the version of the lead's row

@@ -72,6 +72,7 @@ CATALOGUE: Final[dict[str, Kind]] = {
         Kind("authentication-required", 401, "Authentication required", "The key is missing or wrong. Send `Authorization: Bearer <key>` or `X-API-Key: <key>`; the key is HUNTER_ADMIN_KEY of the server."),
         Kind("not-found", 404, "Not found", "There is no such path, lead, job or batch. `GET /` lists where things are."),
         Kind("method-not-allowed", 405, "Method not allowed", "The path exists but not with this method. The `Allow` header lists those it has."),
+        Kind("not-acceptable", 406, "Not acceptable", "The path answers with another content type than those of the `Accept` header. The detail names it. Leave the header out, or add `*/*`."),
         Kind("request-timeout", 408, "Request timeout", "The body came too slowly and the server gave up. Send it again over a better line, or in smaller parts."),
         Kind("conflict", 409, "Conflict", "The thing is not in the state this needs: a twin with the same Idempotency-Key still runs (wait for `Retry-After` seconds and send the same again), a job to be cancelled has ended, or a job to be redriven has not, or has nothing that failed."),
         Kind("precondition-failed", 412, "Precondition failed", "The lead is another than the one whose ETag `If-Match` names: somebody changed it, or a scan did. Read it again, decide again, and send the new ETag."),
@@ -106,6 +107,10 @@ class WrongMediaType(HunterError):
     """Unsupported media type"""
 
 
+class NotAcceptable(HunterError):
+    """Not acceptable"""
+
+
 class NotAuthenticated(HunterError):
     """Authentication required"""
 
@@ -123,6 +128,7 @@ _SLUGS: Final[tuple[tuple[type[HunterError], str], ...]] = (
     (PreconditionFailed, "precondition-failed"),
     (LimitExceeded, "too-large"),
     (WrongMediaType, "unsupported-media-type"),
+    (NotAcceptable, "not-acceptable"),
     (Unavailable, "unavailable"),
 )
 #: what an error of the operating system says when descriptors, disk or memory have run out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -161,6 +162,19 @@ class JobsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of jobs, newest first."""
 
     status: Literal["pending", "running", "completed", "cancelled"] | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    #: id of the job whose failures are tried again
+    redrive_of: UUID | None = None
+
+
+class DeskQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """A page of the jobs of every lane, newest first."""
+
+    status: Literal["receiving", "pending", "running", "completed", "cancelled"] | None = None
+    lane: Literal["interactive", "bulk"] | None = None
+    #: only jobs of which domains were given up
+    has_dead: bool = False
 
 
 class LeadsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,6 +257,10 @@ class ExportQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
 
 class ResultsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of results, or all of them as a file."""
+
+    #: NDJSON only: rows are sent while the scan runs, in the order in which they come, until it ends.
+    #: An empty line now and then keeps the connection open; cut off, it is not the whole: ask again
+    follow: bool = False
 
     #: the Accept header is asked without it
     format: Literal["json", "ndjson", "csv", "xlsx"] | None = None

@@ -15,6 +15,7 @@ from hunter.store.alert_endpoints import Endpoint
 from hunter.store.alert_rules import DryRun, Rule
 from hunter.store.alerts import Alert, Delivery
 from hunter.store.ingests import Batch
+from hunter.store.job_desk import JobDesk
 from hunter.store.jobs import JobProgress
 from hunter.store.lead_notes import Label
 from hunter.store.pages import Page
@@ -26,6 +27,8 @@ from hunter.web import (
     alerts,
     assets,
     calibration,
+    dashboard,
+    events,
     exports,
     home,
     ingests,
@@ -59,6 +62,7 @@ from hunter.web.requests import (
     CalibrationQuery,
     CompanyRequest,
     DepthQuery,
+    DeskQuery,
     ExportQuery,
     IngestQuery,
     JobsQuery,
@@ -157,6 +161,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
     _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON, CSV or XLSX", Page[ResultView], query=ResultsQuery),
+    _route("GET", "/scan/bulk/{job_id}/events", Scope.SCAN_READ, events.job_events, "Progress as server-sent events: progress again and again, end once; Last-Event-ID goes on where it was"),
     _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
     _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
     _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
@@ -198,11 +203,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/alerts/deliveries/replay", Scope.ALERTS_ADMIN, alerts.replay_span, "Send the messages of a stretch of time again", alerts.Replayed, status=202, body={_JSON: ReplayBody}),
     _route("GET", "/alerts/deliveries/{delivery_id}", Scope.ALERTS_ADMIN, alerts.delivery, "A message with its tries", alerts.DeliveryView),
     _route("POST", "/alerts/deliveries/{delivery_id}/replay", Scope.ALERTS_ADMIN, alerts.replay, "Send a message again, the same under the same id", Delivery, status=202),
+    _route("GET", "/dashboard", Scope.LEADS_READ, dashboard.show_dashboard, "Counts, top movers and whom to call first", dashboard.DashboardView),
+    _route("GET", "/dashboard/kpis", Scope.LEADS_READ, dashboard.show_kpis, "How many leads of which kind, and what happened by day", dashboard.KpiView),
 
     _route("GET", "/admin/suppressions", Scope.ADMIN, notes.list_suppressions, "Names that are never stored again, of which only a digest is kept", Page[Suppression], query=notes.SuppressionsQuery),
     _route("POST", "/admin/suppressions", Scope.ADMIN, notes.suppress, "Delete every row of a name and suppress it, lead or not", Suppression, status=201, body={_JSON: notes.SuppressRequest}),
     _route("DELETE", "/admin/suppressions/{suppression_id}", Scope.ADMIN, notes.lift_suppression, "Let a name be stored again", status=204),
     _route("GET", "/admin/labels", Scope.ADMIN, notes.labelled_leads, "Labelled leads with their observations as NDJSON, for hunter rules fit"),
+    _route("GET", "/admin/jobs", Scope.ADMIN, admin.list_jobs, "Jobs of every lane and state: what waits, since when, and what was given up", Page[JobDesk], query=DeskQuery),
+    _route("POST", "/admin/jobs/{job_id}/cancel", Scope.ADMIN, admin.cancel_job, "Stop a job of any lane; what is done stays", JobProgress),
+    _route("POST", "/admin/jobs/{job_id}/redrive", Scope.ADMIN, admin.redrive_job, "Scan again, as a new job, what failed in a finished one of any lane", JobProgress, status=202),
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 

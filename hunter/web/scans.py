@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from hunter.core.answers import Depth
-from hunter.core.errors import InvalidInput, LimitExceeded, NotFound, Unavailable
+from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.store import jobs, redrive, results
 from hunter.store.database import Connection
@@ -23,6 +23,7 @@ from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.store.results import Result
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
+from hunter.web.events import followed
 from hunter.web.files import send_file, send_rejects
 from hunter.web.flat import dynamics_layout, dynamics_row, flat_result, result_layout
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
@@ -38,7 +39,7 @@ from hunter.web.requests import (
     ResultsQuery,
     ScanRequest,
 )
-from hunter.web.schema import read_json, read_query, render
+from hunter.web.schema import id_in_path, read_json, read_query, render
 from hunter.web.streams import every_page, stream_ndjson, wanted_format
 from hunter.web.views import result_row, result_view
 
@@ -223,7 +224,14 @@ async def list_jobs(request: web.Request) -> web.Response:
     query = read_query(request, JobsQuery)
     async with request.app[DB].acquire() as conn:
         page = await jobs.list_jobs(
-            conn, status=query.status, lane="bulk", after=query.cursor, limit=query.limit
+            conn,
+            status=query.status,
+            lane="bulk",
+            created_after=query.created_after,
+            created_before=query.created_before,
+            redrive_of=query.redrive_of,
+            after=query.cursor,
+            limit=query.limit,
         )
     return render(page)
 
@@ -282,6 +290,11 @@ async def job_results(request: web.Request) -> web.StreamResponse:
             return await results.results_page(conn, job_id, cursor, limit)
 
     answered = wanted_format(request, query.format)
+    if query.follow:
+        if answered != "ndjson" or query.profile != "hunter":
+            fix = "ask for format=ndjson in profile hunter with it"
+            raise InvalidInput("Only NDJSON can be followed.", errors=(("follow", fix),))
+        return await stream_ndjson(request, followed(request, job_id, view), at_once=True)
     if answered == "json":
         page = await fetch(query.cursor, query.limit)
         items = [view(each) for each in page.items]
@@ -294,11 +307,3 @@ async def job_results(request: web.Request) -> web.StreamResponse:
         return await send_file(request, rows, result_layout(language), query, name)
     rows = every_page(fetch, lambda result: dynamics_row(flat_result(result)))
     return await send_file(request, rows, dynamics_layout(language), query, name)
-
-
-def id_in_path(request: web.Request, name: str) -> UUID:
-    """The id in the path; raises NotFound when it cannot be one."""
-    try:
-        return UUID(request.match_info[name])
-    except ValueError:
-        raise NotFound(f"There is no {name.removesuffix('_id')} with this id.") from None

@@ -6,12 +6,13 @@ import difflib
 import re
 from functools import cache
 from typing import Final, TypeVar
+from uuid import UUID
 
 import msgspec
 import msgspec.inspect
 from aiohttp import web
 
-from hunter.core.errors import InvalidInput
+from hunter.core.errors import InvalidInput, NotFound
 from hunter.web.problems import Malformed
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -147,4 +148,14 @@ def render(
     )
     if len(body) >= _COMPRESS_FROM:
         response.enable_compression()
+        varies = response.headers.get("Vary")
+        response.headers["Vary"] = f"{varies}, Accept-Encoding" if varies else "Accept-Encoding"
     return response
+
+
+def id_in_path(request: web.Request, name: str) -> UUID:
+    """The id in the path; raises NotFound when it cannot be one."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise NotFound(f"There is no {name.removesuffix('_id')} with this id.") from None

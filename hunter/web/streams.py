@@ -68,12 +68,15 @@ async def every_page(
 
 
 async def stream_ndjson(
-    request: web.Request, pages: AsyncGenerator[list[Any], None]
+    request: web.Request, pages: AsyncGenerator[list[Any], None], *, at_once: bool = False
 ) -> web.StreamResponse:
-    """One JSON object a line."""
-    return await _stream(
-        request, pages, msgspec.json.Encoder().encode_lines, {"Content-Type": NDJSON}
-    )
+    """One JSON object a line; with `at_once` each page is sent when it comes, an empty one as a line."""
+    encode = msgspec.json.Encoder().encode_lines
+    headers = {"Content-Type": NDJSON}
+    if not at_once:
+        return await _stream(request, pages, encode, headers)
+    headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return await _stream(request, pages, lambda rows: encode(rows) or b"\n", headers, at_once=True)
 
 
 async def stream_csv(
@@ -131,17 +134,17 @@ def _safe(cell: object) -> object:
             return cell
 
 
-class _StalledError(Exception):
+class StalledError(Exception):
     """The caller takes nothing any more."""
 
 
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    """Send; raises _StalledError when the caller does not read for `WRITE_DEADLINE_S`."""
+async def write(response: web.StreamResponse, data: bytes) -> None:
+    """Send; raises StalledError when the caller does not read for `WRITE_DEADLINE_S`."""
     try:
         async with asyncio.timeout(WRITE_DEADLINE_S):
             await response.write(data)
     except TimeoutError:
-        raise _StalledError from None
+        raise StalledError from None
 
 
 async def _stream(
@@ -152,6 +155,7 @@ async def _stream(
     head: bytes = b"",
     *,
     tail: Callable[[], bytes] = bytes,
+    at_once: bool = False,
 ) -> web.StreamResponse:
     """Send the pages. The first is fetched before the status, so that its errors are problems.
 
@@ -163,18 +167,18 @@ async def _stream(
         response = web.StreamResponse(headers=headers)
         if request.method == "HEAD":
             return response  # sent by the framework, which writes no body; a compressor would
-        if headers["Content-Type"] != XLSX:
+        if headers["Content-Type"] != XLSX and not at_once:  # a compressor keeps rows back
             response.enable_compression()
         await response.prepare(request)
         try:
-            await _write(response, head + await asyncio.to_thread(encode, first))
+            await write(response, head + await asyncio.to_thread(encode, first))
             async for rows in pages:
-                await _write(response, await asyncio.to_thread(encode, rows))
-            await _write(response, await asyncio.to_thread(tail))
+                await write(response, await asyncio.to_thread(encode, rows))
+            await write(response, await asyncio.to_thread(tail))
             await response.write_eof()
         except ConnectionError:
             log.info("caller went away")
-        except _StalledError:
+        except StalledError:
             log.info("caller stopped reading")
             if request.transport is not None:
                 request.transport.abort()

@@ -29,6 +29,7 @@ from hunter.store import (
     ingests,
     jobs,
     judged,
+    kpis,
     outbox,
     poison,
     schedule,
@@ -48,6 +49,7 @@ _AUDIT_EVERY_S: Final = 10.0
 _SWEEP_EVERY_S: Final = 60.0
 #: shorter than the wait of a change for its second look: a lie is noticed before it is believed
 _WINDOW_S: Final = 600.0
+_FOLD_EVERY_S: Final = 2.0
 _UPLOADS_AT_ONCE: Final = 20
 _DEADLINE_S: Final = 3.0
 
@@ -76,6 +78,7 @@ class Dispatcher:
             self._repeat(self.look, self._interval_s),
             self._repeat(partial(self._step, "audit", self.audit), _AUDIT_EVERY_S),
             self._repeat(partial(self._step, "weigh", self.weigh), _AUDIT_EVERY_S),
+            self._repeat(partial(self._step, "fold", self.fold), _FOLD_EVERY_S),
             self._repeat(partial(self._step, "sweep", self.sweep), _SWEEP_EVERY_S),
         )
 
@@ -253,6 +256,10 @@ class Dispatcher:
         self._metrics.hunter_backup_last_success_timestamp_seconds.set({}, backed_up_at)
         if (evicted := await self._hints.evicted_keys()) is not None:
             self._metrics.redis_evicted_keys_total.set({}, evicted)
+
+    async def fold(self) -> None:
+        """Add what was written since to the counts of the dashboard; one process at a time does."""
+        await self._db.transact(kpis.fold, deadline_s=_DEADLINE_S)
 
     async def sweep(self) -> None:
         """Delete uploads that died, keys and workers of yesterday; make the partitions ahead.

@@ -1,0 +1,10 @@
+DROP TRIGGER kpi_of_new ON change;
+DROP TRIGGER kpi_of_changed ON lead;
+DROP TRIGGER kpi_of_gone ON lead;
+DROP TRIGGER kpi_of_new ON lead;
+DROP FUNCTION kpi_count_changes();
+DROP FUNCTION kpi_count_leads();
+DROP VIEW kpi_lead;
+DROP FUNCTION kpi_band(real);
+DROP TABLE kpi_count;
+DROP TABLE kpi_delta;
