@@ -15,8 +15,7 @@ from hunter.web.alert_requests import EndpointBody, EndpointEdit, RotateBody, re
 from hunter.web.keys import CONFIG, DB
 from hunter.web.middleware import API
 from hunter.web.requests import PageQuery
-from hunter.web.scans import id_in_path
-from hunter.web.schema import read_query, render
+from hunter.web.schema import id_in_path, read_query, render
 
 _HOUR_S = 3600.0
 

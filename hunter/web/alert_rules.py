@@ -16,8 +16,7 @@ from hunter.web.alert_requests import DryRunQuery, Filters, RuleBody, read_body
 from hunter.web.keys import DB, HINTS
 from hunter.web.middleware import API
 from hunter.web.requests import PageQuery
-from hunter.web.scans import id_in_path
-from hunter.web.schema import read_query, render
+from hunter.web.schema import id_in_path, read_query, render
 
 _EXAMPLES = 10
 

@@ -12,8 +12,7 @@ from hunter.store.alerts import Alert, AlertFilter, Attempt, Delivery, DeliveryF
 from hunter.store.database import LONG_S, Connection
 from hunter.web.alert_requests import AlertsQuery, DeliveriesQuery, ReplayBody, read_body
 from hunter.web.keys import CALLER, DB, HINTS
-from hunter.web.scans import id_in_path
-from hunter.web.schema import read_query, render
+from hunter.web.schema import id_in_path, read_query, render
 
 
 class DeliveryView(msgspec.Struct, frozen=True):

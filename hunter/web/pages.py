@@ -24,8 +24,7 @@ from hunter.web.language import language_headers, language_of
 from hunter.web.leads import require_known
 from hunter.web.receipts import batch_view, row_reject_view
 from hunter.web.requests import LanguageQuery, LeadsQuery
-from hunter.web.scans import id_in_path
-from hunter.web.schema import read_query
+from hunter.web.schema import id_in_path, read_query
 from hunter.web.views import LeadItem, lead_item, lead_view, sales_summary_view
 from hunter.web.words import WORDS
 
