@@ -187,8 +187,9 @@ class Mailer:
                 await client.quit()
             return Tried(Outcome.OK, code, plain_text(told))
         finally:
+            # closes the socket too, when the loop has let go of it: closed before that, its number
+            # would be given to another connection that the loop takes for this one
             client.close()
-            sock.close()
 
 
 def _answered(error: SMTPResponseException) -> Tried:
