@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import asyncpg
-import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from hunter.config import Config
 from hunter.local.servers import free_port
@@ -19,7 +13,7 @@ from hunter.ops.log import scrub_text
 from hunter.ops.reports import open_reports
 
 if TYPE_CHECKING:
-    from tests.ops.conftest import Start
+    from tests.ops.conftest import Ingest, Start
 
 MAIL, COMPANY, QUERY = "kanarya@canary-firma.com.tr", "Kanarya Ticaret", "kanarya-query"
 KEY = "kanarya-key-with-more-than-24-letters"
@@ -30,46 +24,9 @@ REFUSE = """
 """
 
 
-class Ingest:
-    """What a Sentry server would have got."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.raw = b""
-        self.came = asyncio.Condition()
-
-    async def take(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.raw += body
-        for line in body.splitlines():
-            try:
-                item = json.loads(line)
-            except ValueError:
-                continue
-            if "event_id" in item and ("exception" in item or "message" in item):
-                self.events.append(item)
-        async with self.came:
-            self.came.notify_all()
-        return web.json_response({})
-
-    async def until(self, count: int) -> None:
-        async with asyncio.timeout(30), self.came:
-            await self.came.wait_for(lambda: len(self.events) >= count)
-
-
-@pytest.fixture
-async def ingest() -> AsyncIterator[tuple[Ingest, str]]:
-    taken = Ingest()
-    app = web.Application()
-    app.router.add_post("/api/1/envelope/", taken.take)
-    async with TestServer(app) as server:
-        yield taken, f"http://public@127.0.0.1:{server.port}/1"
-
-
 async def test_an_error_of_the_api_is_reported_without_anything_personal(
-    config: Config, ingest: tuple[Ingest, str], start: Start
+    config: Config, ingest: Ingest, start: Start
 ) -> None:
-    taken, dsn = ingest
     database = await asyncpg.connect(str(config.database_url))
     await database.execute(REFUSE)
     await database.execute(
@@ -78,7 +35,7 @@ async def test_an_error_of_the_api_is_reported_without_anything_personal(
     await database.close()
 
     async with (
-        start("serve", free_port(), HUNTER_SENTRY_DSN=dsn, HUNTER_ADMIN_KEY=KEY) as url,
+        start("serve", free_port(), HUNTER_SENTRY_DSN=ingest.dsn, HUNTER_ADMIN_KEY=KEY) as url,
         aiohttp.ClientSession(headers={"X-API-Key": KEY, "X-Request-ID": "r-1"}) as http,
     ):
         company = {"domain": "canary-firma.com.tr", "company_name": COMPANY, "email": MAIL}
@@ -86,9 +43,9 @@ async def test_an_error_of_the_api_is_reported_without_anything_personal(
             assert answer.status == 500
         async with http.get(f"{url}/api/v1/leads?q={QUERY}") as answer:
             assert answer.status == 200
-        await taken.until(1)
+        await ingest.until(1)
 
-    (event,) = taken.events
+    (event,) = ingest.events
     assert event["transaction"] == "POST /api/v1/ingest/domain"
     assert event["tags"]["request_id"] == "r-1"
     assert event["request"] == {"method": "POST"}
@@ -97,13 +54,12 @@ async def test_an_error_of_the_api_is_reported_without_anything_personal(
     assert any(frame["module"].startswith("hunter.") for frame in frames)
     assert all("vars" not in frame for frame in frames)
     for canary in (MAIL, COMPANY, KEY, QUERY):
-        assert canary.encode() not in taken.raw
+        assert canary.encode() not in ingest.raw
 
 
 async def test_an_error_of_a_worker_is_reported_with_its_job(
-    config: Config, ingest: tuple[Ingest, str], start: Start
+    config: Config, ingest: Ingest, start: Start
 ) -> None:
-    taken, dsn = ingest
     database = await asyncpg.connect(str(config.database_url))
     await database.execute(REFUSE)
     await database.execute(
@@ -111,7 +67,7 @@ async def test_an_error_of_a_worker_is_reported_with_its_job(
         "WHEN (NEW.state = 'done') EXECUTE FUNCTION refuse()"
     )
     await database.close()
-    more = {"HUNTER_SENTRY_DSN": dsn, "HUNTER_DNS_SERVERS": "127.0.0.1:1"}
+    more = {"HUNTER_SENTRY_DSN": ingest.dsn, "HUNTER_DNS_SERVERS": "127.0.0.1:1"}
 
     async with (
         start("serve", free_port()) as url,
@@ -120,9 +76,9 @@ async def test_an_error_of_a_worker_is_reported_with_its_job(
     ):
         async with http.post(f"{url}/api/v1/scan/domain", json={"domain": "a.example"}) as answer:
             job = (await answer.json())["job_id"]
-        await taken.until(1)
+        await ingest.until(1)
 
-    event = taken.events[0]
+    event = ingest.events[0]
     assert event["tags"]["job"] == job
     assert event["exception"]["values"][-1]["type"] == "UniqueViolationError"
     assert event["extra"]["event"] == "chunk failed"
