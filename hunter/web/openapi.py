@@ -11,6 +11,14 @@ import msgspec
 from hunter import __version__
 from hunter.core.scopes import PUBLIC
 from hunter.ops.server import PROBES
+from hunter.web.documented import (
+    FILES,
+    answer_headers,
+    bare_statuses,
+    error_statuses,
+    header_parameters,
+    path_parameter,
+)
 from hunter.web.middleware import API
 from hunter.web.problems import CONTENT_TYPE, Problem
 from hunter.web.routes import ROUTES, Route
@@ -28,7 +36,7 @@ def document() -> dict[str, Any]:
         prefix = API if route.versioned else ""
         paths.setdefault(prefix + route.path, {})[route.method.lower()] = _operation(route, refs)
         if route.versioned:
-            earlier = _operation(route, refs) | {"deprecated": True}
+            earlier = _operation(route, refs, is_earlier=True) | {"deprecated": True}
             earlier["operationId"] += "_unversioned"
             paths.setdefault(route.path, {})[route.method.lower()] = earlier
     for path, summary in PROBES.items():
@@ -64,18 +72,17 @@ def _kinds() -> list[Any]:
     return list(unique.values())
 
 
-def _operation(route: Route, refs: dict[int, Any]) -> dict[str, Any]:
+def _operation(route: Route, refs: dict[int, Any], *, is_earlier: bool = False) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
         "summary": route.summary,
-        "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
-        "responses": {
-            **{str(status): _answer(status, kind, refs) for status, kind in route.answers.items()},
-            "default": {
-                "description": "A problem",
-                "content": {CONTENT_TYPE: {"schema": refs[id(Problem)]}},
-            },
-        },
+        "tags": [route.path.strip("/").partition("/")[0] or "front"],
+        "parameters": [
+            *(path_parameter(name) for name in re.findall(r"\{(\w+)\}", route.path)),
+            *_query_parameters(route),
+            *header_parameters(route),
+        ],
+        "responses": _responses(route, refs, is_earlier=is_earlier),
     }
     if route.body:
         content = {name: {"schema": _body(kind, refs)} for name, kind in route.body.items()}
@@ -86,22 +93,40 @@ def _operation(route: Route, refs: dict[int, Any]) -> dict[str, Any]:
     return operation
 
 
-def _answer(status: int, kind: Any, refs: dict[int, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+def _responses(route: Route, refs: dict[int, Any], *, is_earlier: bool) -> dict[str, Any]:
+    problem = {CONTENT_TYPE: {"schema": refs[id(Problem)]}}
+    given = {
+        str(status): _answer(route, status, kind, refs, is_earlier=is_earlier)
+        for status, kind in route.answers.items()
+    }
+    bare = {str(status): {"description": told} for status, told in bare_statuses(route).items()}
+    errors = {
+        str(status): {"description": f"Problem {' or '.join(slugs)}", "content": problem}
+        for status, slugs in error_statuses(route).items()
+    }
+    return {**given, **bare, **errors, "default": {"description": "A problem", "content": problem}}
+
+
+def _answer(
+    route: Route, status: int, kind: Any, refs: dict[int, Any], *, is_earlier: bool
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "headers": answer_headers(route, status, is_earlier=is_earlier),
+    }
+    content = {}
     if kind is not None:
-        answer["content"] = {"application/json": {"schema": refs[id(kind)]}}
+        content["application/json"] = {"schema": refs[id(kind)]}
+    if status == HTTPStatus.OK:
+        for name, told in FILES.get(route.path, {}).items():
+            content[name] = {"schema": {"type": "string", "description": told}}
+    if content:
+        answer["content"] = content
     return answer
 
 
 def _body(kind: Any, refs: dict[int, Any]) -> Any:
     return {"type": "string", "description": kind} if isinstance(kind, str) else refs[id(kind)]
-
-
-def _path_parameters(route: Route) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", route.path)
-    ]
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
@@ -133,27 +158,6 @@ def _inlined(schema: Any, components: dict[str, Any]) -> Any:
     if isinstance(schema, list):
         return [_inlined(each, components) for each in schema]
     return schema
-
-
-def _headers(route: Route) -> list[dict[str, Any]]:
-    names = {
-        "/scan/domain": ("Prefer", "Idempotency-Key"),
-        "/scan/bulk": ("Idempotency-Key",),
-        "/ingest/domain": ("Idempotency-Key",),
-        "/ingest/csv": ("Idempotency-Key",),
-        "/ingest/webhook": (
-            "Idempotency-Key",
-            "webhook-id",
-            "webhook-timestamp",
-            "webhook-signature",
-        ),
-    }.get(route.path, ())
-    if route.method != "POST":
-        return []
-    return [
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-        for name in names
-    ]
 
 
 def _probe(path: str, summary: str) -> dict[str, Any]:

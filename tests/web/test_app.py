@@ -197,6 +197,27 @@ async def test_the_document_is_sound(client: Client) -> None:
             assert named == set(re.findall(r"{(\w+)}", path))
 
 
+async def test_the_document_names_errors_headers_and_files(client: Client) -> None:
+    paths = (await (await client.get("/openapi.json")).json())["paths"]
+
+    lead = paths[f"{API}/leads/{{domain}}"]
+    assert {"200", "304", "401", "404", "422"} <= lead["get"]["responses"].keys()
+    assert {"412", "415"} <= lead["patch"]["responses"].keys()
+    assert "ETag" in lead["get"]["responses"]["200"]["headers"]
+    assert [p["example"] for p in lead["get"]["parameters"] if p["in"] == "path"] == ["contoso.com"]
+    assert "Sunset" in paths["/leads/{domain}"]["get"]["responses"]["200"]["headers"]
+    events = paths[f"{API}/scan/bulk/{{job_id}}/events"]["get"]["responses"]
+    assert list(events["200"]["content"]) == ["text/event-stream"]
+    assert "204" in events
+    segment = next(p for p in paths[f"{API}/leads"]["get"]["parameters"] if p["name"] == "segment")
+    assert (segment["style"], segment["explode"]) == ("form", False)
+    for methods in paths.values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                if status.isdigit() and int(status) >= 400:
+                    assert list(answer["content"]) == ["application/problem+json"]
+
+
 async def test_an_answer_has_the_fields_its_document_promises(client: Client) -> None:
     found = await (await client.get("/openapi.json")).json()
 
