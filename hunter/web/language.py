@@ -18,7 +18,8 @@ _MAX_CHARS: Final = 1000
 
 def language_of(request: web.Request, asked: Language | None = None) -> Language:
     """The language asked for by name, else the best of Accept-Language that Hunter speaks."""
-    return asked or preferred_language(request.headers.get("Accept-Language", ""))
+    header = request.headers.get("Accept-Language")
+    return asked or (preferred_language(header) if header else Language.EN)
 
 
 def preferred_language(header: str) -> Language:

@@ -368,10 +368,11 @@ def _verdict(found: Judgement | None, scanned_at: datetime | None) -> dict[str, 
     """The fields of `Verdict` that come from a judgement; before a scan all is unknown."""
     if found is None:
         return _NOTHING_YET | {"scanned_at": scanned_at}
+    instant = _instant(scanned_at)
     return {name: getattr(found, name) for name in _COPIED} | {
-        "mx": _signal(found.mx, scanned_at),
-        "spf": _signal(found.spf, scanned_at),
-        "dkim": _signal(found.dkim, scanned_at),
+        "mx": _signal(found.mx, instant),
+        "spf": _signal(found.spf, instant),
+        "dkim": _signal(found.dkim, instant),
         "products": found.products,
         "scanned_at": scanned_at,
     }
@@ -383,18 +384,24 @@ def _behind(
     """What a judgement rests on."""
     if found is None:
         return {"mx_hosts": (), "signals": {}, "findings": ()}
+    instant = _instant(scanned_at)
     return {
         "mx_hosts": found.mx_hosts,
-        "signals": {name: _signal(each, scanned_at) for name, each in found.signals.items()},
+        "signals": {name: _signal(each, instant) for name, each in found.signals.items()},
         "findings": advise_all(found.findings, load_findings(), language),
     }
 
 
-def _signal(signal: Signal, scanned_at: datetime | None) -> SignalView:
+def _signal(signal: Signal, instant: str | None) -> SignalView:
     answered_at: str | None = signal.stale_since
-    if not answered_at and signal.state is not State.UNKNOWN and scanned_at is not None:
-        answered_at = scanned_at.isoformat().replace("+00:00", "Z")
+    if not answered_at and signal.state is not State.UNKNOWN:
+        answered_at = instant
     return SignalView(signal.state, signal.value, signal.evidence, answered_at or None)
+
+
+def _instant(scanned_at: datetime | None) -> str | None:
+    """An instant as the wire has it; made once for all signals of a judgement."""
+    return None if scanned_at is None else scanned_at.isoformat().replace("+00:00", "Z")
 
 
 _COPIED = (

@@ -197,6 +197,9 @@ async def test_each_filter_finds_its_lead(
         ("xn", ["xn--aa-fka1k.com.tr"]),
         ("%", []),
         ("b_nk", []),
+        ("\\\\", []),
+        ("is\\\\", []),
+        ("bank%' OR 'a' = 'a", []),
         ("no such", []),
     ],
 )
@@ -249,6 +252,29 @@ async def test_pages_of_every_filter_are_its_list_cut_up(
             assert expected
             assert await _paged(conn, LeadFilter(**wanted), sort, 100) == expected
             assert await _paged(conn, LeadFilter(**wanted), sort, 3) == expected
+
+
+async def test_pages_by_name_hold_every_lead_once_while_others_come_and_go(
+    db: Database, judgement: Judge
+) -> None:
+    names = [f"c{n:02}.example" for n in range(20)]
+    async with db.acquire() as conn:
+        await ingests.upsert_companies(conn, [Company(name, name) for name in names])
+        seen: list[str] = []
+        cursor = None
+        for turn in range(20):
+            page = await leads.search(conn, LeadFilter(), Sort.DOMAIN, cursor, 3)
+            seen += [lead.domain for lead in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+            new = [Company(f"{letter}{turn}.example", "new") for letter in "ac"]
+            await ingests.upsert_companies(conn, new)
+            await _known(conn, [judgement(name, score=turn) for name in names[turn::5]])
+            await conn.execute("DELETE FROM lead WHERE domain = $1", f"a{turn}.example")
+
+    assert [name for name in seen if name in names] == names
+    assert len(seen) == len(set(seen))
 
 
 async def _paged(conn: Connection, wanted: LeadFilter, sort: Sort, limit: int) -> list[str]:
