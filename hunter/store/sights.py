@@ -8,11 +8,14 @@ from typing import Final, LiteralString
 import msgspec
 
 from hunter.core.errors import NotFound
+from hunter.store.contacts import Contact
 from hunter.store.database import Connection
 from hunter.store.leads import COLUMNS, Lead, lead_from_row
 from hunter.store.tenants import Sibling
 
 _siblings_of: Final = msgspec.json.Decoder(list[Sibling]).decode
+
+_contacts_of: Final = msgspec.json.Decoder(list[Contact]).decode
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -23,6 +26,8 @@ class Sight(msgspec.Struct, frozen=True):
     siblings: list[Sibling]
     #: a registry was asked about it
     has_registration: bool
+    #: people that somebody entered, those entered last first
+    contacts: list[Contact]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -37,6 +42,13 @@ class Version(msgspec.Struct, frozen=True):
 _LOOK: Final[LiteralString] = f"""
     SELECT {COLUMNS}, xmin::text AS version,
         (SELECT r.xmin::text FROM registration r WHERE r.domain = lead.domain) AS registration,
+        (
+            SELECT json_agg(c) FROM (
+                SELECT c.id AS contact_id, c.name, c.role, c.email, c.phone, c.source, c.purpose,
+                    c.created_at, c.updated_at
+                FROM contact c WHERE c.domain = lead.domain ORDER BY c.updated_at DESC, c.id
+            ) c
+        ) AS contacts,
         CASE WHEN tenant_name IS NOT NULL THEN (
             SELECT json_agg(s) FROM (
                 SELECT s.domain, s.company_name, s.segment, s.priority, s.score FROM lead s
@@ -53,17 +65,18 @@ class Look:
 
     def __init__(self, row: object) -> None:
         self._row: dict[str, object] = row  # type: ignore[assignment]  # a Record reads by name
-        beside = f"{self._row['registration']}\n{self._row['siblings']}".encode()
-        rest = blake2b(beside, digest_size=6).hexdigest()
+        beside = (self._row[name] for name in ("registration", "siblings", "contacts"))
+        rest = blake2b("\n".join(map(str, beside)).encode(), digest_size=6).hexdigest()
         self.version = Version(str(self._row["version"]), rest)
 
     def decode(self) -> Sight:
         """Everything in it."""
-        siblings = self._row["siblings"]
+        siblings, contacts = self._row["siblings"], self._row["contacts"]
         return Sight(
             lead_from_row(self._row),
             _siblings_of(str(siblings)) if siblings else [],
             self._row["registration"] is not None,
+            _contacts_of(str(contacts)) if contacts else [],
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from hunter.core.advice import Language
+from hunter.store.contacts import Contact
 from hunter.store.exports import FlatLead
 from hunter.store.results import Result
 from hunter.web.receipts import RejectView
@@ -51,6 +53,16 @@ LEAD_COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "first_seen_at": ("İlk görülme", 20),
     "rules_version": ("Kural sürümü", 14),
 }
+#: beside the columns of a lead, when the people are asked for
+_CONTACT_COLUMNS: Final[dict[str, tuple[str, int]]] = {
+    "contact_name": ("Kişi", 24),
+    "contact_role": ("Görevi", 20),
+    "contact_email": ("Kişi e-postası", 28),
+    "contact_phone": ("Kişi telefonu", 18),
+    "contact_source": ("Kişi kaynağı", 18),
+    "contact_purpose": ("Kullanım amacı", 14),
+    "other_contacts": ("Diğer kişiler", 40),
+}
 _REJECT_COLUMNS: Final[dict[str, tuple[str, int]]] = {
     "line": ("Satır", 8),
     "input": ("Değer", 40),
@@ -79,9 +91,9 @@ _NAME_MAX: Final = 100
 _DESCRIPTION_MAX: Final = 2000
 
 
-def lead_layout(language: Language) -> Layout:
-    """Every flat field of a lead, as `lead_row` fills them."""
-    return _layout(LEAD_COLUMNS, language)
+def lead_layout(language: Language, *, contacts: bool = False) -> Layout:
+    """Every flat field of a lead, as `lead_row` fills them; with `contacts`, `contact_cells` behind."""
+    return _layout(LEAD_COLUMNS | (_CONTACT_COLUMNS if contacts else {}), language)
 
 
 def result_layout(language: Language) -> Layout:
@@ -122,18 +134,30 @@ def lead_row(lead: FlatLead) -> list[object]:
     return [getattr(lead, name) for name in LEAD_COLUMNS]
 
 
-def dynamics_row(lead: FlatLead) -> list[object]:
-    """A lead under `dynamics_layout`."""
+def contact_cells(people: Sequence[Contact]) -> list[object]:
+    """The person entered last, and how the others are reached."""
+    if not people:
+        return [None] * len(_CONTACT_COLUMNS)
+    first, *others = people
+    reached = ("; ".join(filter(None, (each.name, each.email, each.phone))) for each in others)
+    told = (first.name, first.role, first.email, first.phone, first.source, first.purpose)
+    return [*told, " | ".join(reached)]
+
+
+def dynamics_row(lead: FlatLead, people: Sequence[Contact] = ()) -> list[object]:
+    """A lead under `dynamics_layout`, with the person entered last."""
+    first = people[0] if people else None
+    given, _, family = ((first.name if first else None) or "").rpartition(" ")
     company = lead.company_name or lead.display_name
     return [
         f"{company}: {lead.reason or 'not scanned yet'}"[:_TOPIC_MAX],
-        None,
-        # the one column Dynamics insists on; whose name it is, nobody has said
+        given or None,
+        # the one column Dynamics insists on: where nobody is known, the company stands in it
+        (family or company)[:_NAME_MAX],
+        first.role if first else None,
         company[:_NAME_MAX],
-        None,
-        company[:_NAME_MAX],
-        None,
-        None,
+        first.email if first else None,
+        first.phone if first else None,
         f"https://{lead.domain}"[:_NAME_MAX],
         "Other",
         _RATINGS.get(lead.priority or 0, "Cold"),

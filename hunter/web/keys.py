@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hunter.config import Config
 from hunter.core.advice import Language
+from hunter.core.scopes import Scope
 from hunter.ops.health import Health
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.reading import Readers
@@ -33,3 +34,5 @@ OPENAPI: Final = web.AppKey("openapi", bytes)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 #: who asks: the id of a key, or "anonymous" in open development mode
 CALLER: Final = web.RequestKey("caller", str)
+#: what the caller may do
+SCOPES: Final = web.RequestKey("scopes", frozenset[Scope])

@@ -119,7 +119,14 @@ async def show(request: web.Request) -> web.Response:
         sight = found.decode()
         told = await registrations.get(conn, sight.lead.domain) if sight.has_registration else None
     basis = _basis(request, sight.lead)
-    view = lead_view(sight.lead, sight.siblings, told, language=language, basis=basis)
+    view = lead_view(
+        sight.lead,
+        sight.siblings,
+        told,
+        language=language,
+        basis=basis,
+        contacts=sight.contacts,
+    )
     response = render(view, headers=language_headers(language))
     response.etag = tag
     response.headers["Cache-Control"] = "no-cache"

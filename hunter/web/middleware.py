@@ -12,8 +12,8 @@ import structlog
 from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 
-from hunter.core.scopes import PUBLIC
-from hunter.web.keys import CALLER, CONFIG, HEALTH, METRICS, REQUEST_ID
+from hunter.core.scopes import PUBLIC, Scope, allows
+from hunter.web.keys import CALLER, CONFIG, HEALTH, METRICS, REQUEST_ID, SCOPES
 from hunter.web.policies import POLICIES, Policy
 from hunter.web.problems import NotAuthenticated, from_aiohttp
 
@@ -97,9 +97,11 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     """Let in whoever shows the admin key; without one set, everybody (development, loopback)."""
     key = request.app[CONFIG].admin_key
     request[CALLER] = "anonymous"
+    request[SCOPES] = frozenset({Scope.ADMIN})
     policy = policy_of(request)
     if policy is not None and policy.takes_signature and _says_signed(request):
         request[CALLER] = SIGNED_CALLER
+        request[SCOPES] = frozenset({Scope.SCAN_WRITE})
         return await handler(request)
     if key and (policy is None or policy.scope != PUBLIC):
         shown = _shown_key(request).encode(errors="surrogateescape")
@@ -110,6 +112,12 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             )
         request[CALLER] = "admin"
     return await handler(request)
+
+
+def require_scope(request: web.Request, scope: Scope) -> None:
+    """Raises Forbidden where the caller has not the right that a part of an answer needs besides."""
+    if not allows(request[SCOPES], scope):
+        raise web.HTTPForbidden(reason=f"This needs a key with the scope {scope} besides")
 
 
 def _says_signed(request: web.Request) -> bool:

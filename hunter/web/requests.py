@@ -10,6 +10,7 @@ import msgspec
 
 from hunter.core.advice import Language
 from hunter.core.answers import Depth
+from hunter.core.contacts import Purpose
 from hunter.core.judgement import ScanStatus, Segment
 from hunter.store.lead_filters import LeadFilter, Sort
 from hunter.web.views import LeadItem
@@ -73,6 +74,28 @@ class CompanyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: where the lead comes from, such as "fair 2026"
     source: str = ""
     depth: Depth = Depth.QUICK
+
+
+class ContactEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person at a company: reachable by e-mail or phone."""
+
+    name: str = ""
+    role: str = ""
+    email: str = ""
+    phone: str = ""
+    #: where the data is from; that of the request without it
+    source: str = ""
+    purpose: Purpose | None = None
+
+
+class EnrichRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """People to add to a lead; the same e-mail address, or name and phone, is the same person."""
+
+    contacts: Annotated[list[ContactEntry], msgspec.Meta(max_length=100)]
+    #: where the data is from, such as "fair 2026"
+    source: str = ""
+    #: what it is kept for
+    purpose: Purpose = Purpose.SALES
 
 
 class DomainLine(msgspec.Struct, frozen=True):
@@ -244,6 +267,8 @@ class ExportQuery(LeadsWanted, frozen=True, forbid_unknown_fields=True):
 
     #: by domain, each lead comes exactly once whatever happens meanwhile
     sort: Literal["domain", "call"] = "domain"
+    #: the people of the leads too: personal data, wanted with the right leads:read besides
+    contacts: bool = False
     #: CSV without it and without an Accept header
     format: Literal["ndjson", "csv", "xlsx"] | None = None
     profile: Profile = "hunter"

@@ -27,6 +27,7 @@ from hunter.web import (
     alerts,
     assets,
     calibration,
+    contacts,
     dashboard,
     events,
     exports,
@@ -51,6 +52,7 @@ from hunter.web.alert_requests import (
     RuleBody,
 )
 from hunter.web.calibration import CalibrationView
+from hunter.web.contacts import ContactsView, EnrichView
 from hunter.web.explanation import ExplanationView
 from hunter.web.middleware import API, answer_expectation
 from hunter.web.pages import PageLeadsQuery
@@ -63,6 +65,7 @@ from hunter.web.requests import (
     CompanyRequest,
     DepthQuery,
     DeskQuery,
+    EnrichRequest,
     ExportQuery,
     IngestQuery,
     JobsQuery,
@@ -180,6 +183,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads/{domain}/labels", Scope.LEADS_READ, notes.list_labels, "What people said of a lead, newest first", Page[Label], query=PageQuery),
     _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
     _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
+    _route("POST", "/leads/{domain}/enrich", Scope.LEADS_WRITE, contacts.enrich, "Add people to a lead, or renew what is known of them", EnrichView, body={_JSON: EnrichRequest}),
+    _route("GET", "/leads/{domain}/contacts", Scope.LEADS_READ, contacts.list_contacts, "The people of a lead", ContactsView),
+    _route("DELETE", "/leads/{domain}/contacts/{contact_id}", Scope.LEADS_WRITE, contacts.forget_contact, "Forget a person", status=204),
     _route("GET", "/leads/{domain}/summary.pdf", Scope.LEADS_READ, summaries.summary_pdf, "One page about a lead, for a manager or the customer, as PDF", query=ReportQuery),
     _route("GET", "/leads/{domain}/sales-summary", Scope.LEADS_READ, leads.sales_summary, "What to say to a lead: what they run, why now, what to ask, which offer", SalesSummary, query=LanguageQuery),
 

@@ -21,6 +21,7 @@ from hunter.core.judgement import (
 )
 from hunter.core.registration import Registration, RegistrationState
 from hunter.knowledge.findings import load_findings
+from hunter.store.contacts import Contact
 from hunter.store.leads import Lead
 from hunter.store.results import Result
 from hunter.store.tenants import Sibling, Tenant
@@ -138,6 +139,8 @@ class LeadView(LeadItem, frozen=True, kw_only=True):
     would_change: tuple[str, ...]
     #: other domains of the same Microsoft tenant, the first 50 in call order
     siblings: tuple[Sibling, ...]
+    #: people that somebody entered, those entered last first
+    contacts: tuple[Contact, ...]
     #: null until it was asked for
     registration: RegistrationView | None
 
@@ -259,6 +262,7 @@ def lead_view(
     *,
     language: Language = Language.EN,
     basis: str | None = None,
+    contacts: Sequence[Contact] = (),
 ) -> LeadView:
     """A lead with its evidence, the other domains of its tenant, and its findings in a language."""
     found = lead.judgement
@@ -269,6 +273,7 @@ def lead_view(
         confidence_basis=basis,
         would_change=found.would_change if found else (),
         siblings=tuple(siblings),
+        contacts=tuple(contacts),
         registration=registration_view(registration) if registration else None,
     )
 
