@@ -17,7 +17,7 @@ from hunter.core.errors import Unavailable
 from hunter.queue.hints import Generation, open_queue
 from hunter.resolver.direct import Asker
 from hunter.resolver.servers import RESOLV_CONF, servers_in
-from hunter.store import vitals
+from hunter.store import schedule, vitals
 from hunter.store.database import Database, open_database
 from hunter.store.migrate import require_schema
 from hunter.store.vitals import Vitals
@@ -31,6 +31,8 @@ _SKEW_S: Final = 2.0
 _SKEW_MAX_S: Final = 30.0
 #: share of PostgreSQL's connections in use from which the next deploy may find none
 _CROWDED: Final = 0.8
+#: a backup a day, and time for it to run
+_BACKUP_OLD_S: Final = 26 * 3600.0
 
 
 class Level(StrEnum):
@@ -81,13 +83,18 @@ async def _work(db: Database, config: Config) -> list[Reading]:
         async with asyncio.timeout(_LIMIT_S), db.acquire() as conn:
             before = dt.datetime.now(dt.UTC)
             seen = await vitals.look(conn, alive_s=3 * config.heartbeat_s)
+            standing = await schedule.state(conn)
     except (TimeoutError, Unavailable) as error:
         return [Reading("work", Level.FAULT, _word(error), _DATABASE_ADVICE)]
     except Exception as error:  # noqa: BLE001  # an older schema may lack what is read
         return [
             Reading("work", Level.FAULT, f"cannot be read: {type(error).__name__}", "see schema")
         ]
-    return [_clock(seen, before), *read_work(seen, hint_stale_s=config.hint_stale_s)]
+    return [
+        _clock(seen, before),
+        *read_work(seen, hint_stale_s=config.hint_stale_s),
+        _schedule(standing),
+    ]
 
 
 def _clock(seen: Vitals, before: dt.datetime) -> Reading:
@@ -145,6 +152,44 @@ def read_work(seen: Vitals, *, hint_stale_s: float) -> Iterator[Reading]:
         f"PostgreSQL has {seen.connections} of {seen.connections_max}",
         "lower HUNTER_DB_POOL_SIZE or raise max_connections" if share > _CROWDED else "",
     )
+
+    yield _messages(seen)
+    yield _backup(seen)
+
+
+def _messages(seen: Vitals) -> Reading:
+    """Alerts on their way: an endpoint that is away is its owner's, a queue that stands is ours."""
+    told = f"{seen.late_messages} late by a minute or more, {seen.dead_messages} given up"
+    level = Level.WARNING if seen.late_messages or seen.dead_messages else Level.OK
+    advice = "`hunter alerts deliveries` names the endpoints" if level is not Level.OK else ""
+    return Reading("messages", level, told, advice)
+
+
+def _backup(seen: Vitals) -> Reading:
+    if seen.backup_s is None:
+        return Reading("backup", Level.WARNING, "none yet", "docs/runbook.md, backup too old")
+    told = f"the last verified one ended {seen.backup_s / 3600:.1f} h ago"
+    if seen.backup_s < _BACKUP_OLD_S:
+        return Reading("backup", Level.OK, told)
+    return Reading("backup", Level.WARNING, told, "docs/runbook.md, backup too old")
+
+
+def _schedule(standing: schedule.State) -> Reading:
+    """Whether leads are scanned again when due, and changes told."""
+    told = f"{standing.due} leads due, {standing.pending} changes wait for a second look"
+    if standing.held_at is not None:
+        why = standing.reason or "too much changed at once"
+        return Reading("schedule", Level.FAULT, f"changes are held back: {why}", "hunter schedule")
+    if standing.silent_at is not None:
+        return Reading(
+            "schedule",
+            Level.WARNING,
+            standing.reason or "scans stay unanswered",
+            "hunter doctor dns",
+        )
+    if standing.paused_at is not None:
+        return Reading("schedule", Level.WARNING, f"paused; {told}", "hunter schedule")
+    return Reading("schedule", Level.OK, told)
 
 
 def _aged(name: str, age_s: float, detail: str, advice: str) -> Reading:

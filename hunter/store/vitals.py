@@ -34,12 +34,22 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     mismatched: int
     connections: int
     connections_max: int
+    #: messages due for a minute and not sent, of endpoints that are in order, and given up ones
+    late_messages: int
+    dead_messages: int
+    #: since the last backup that was restored and found whole
+    backup_s: float | None
 
 
 _LOOK: Final[LiteralString] = """
     SELECT clock_timestamp() AS clock, w.workers, w.slots, e.expired, e.longest_s,
         (SELECT extract(epoch FROM now() - max(last_dispatch))::float8 FROM scan_job) AS dispatch_s,
-        (SELECT count(*) FROM scan_job WHERE status IN ('pending', 'running')) AS jobs
+        (SELECT count(*) FROM scan_job WHERE status IN ('pending', 'running')) AS jobs,
+        (SELECT count(*) FROM delivery
+            WHERE state = 'ready' AND due_at < now() - interval '1 minute') AS late_messages,
+        (SELECT count(*) FROM delivery WHERE state = 'dead') AS dead_messages,
+        (SELECT extract(epoch FROM now() - max(finished_at))::float8
+            FROM backup_run WHERE verified) AS backup_s
     FROM (
         SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots
         FROM worker_process WHERE seen_at > now() - make_interval(secs => $1::float8)
@@ -72,4 +82,7 @@ async def look(conn: Connection, *, alive_s: float) -> Vitals:
         mismatched=await completion.mismatched(conn),
         connections=used,
         connections_max=limit,
+        late_messages=row["late_messages"],
+        dead_messages=row["dead_messages"],
+        backup_s=row["backup_s"],
     )

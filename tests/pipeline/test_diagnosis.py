@@ -50,8 +50,8 @@ async def test_a_fresh_hunter_has_no_fault_but_the_missing_worker_is_told(look: 
     async with NameServer("a.example 60 A 192.0.2.1") as server:
         found = await look(dns_servers=(server.address,))
 
-    assert [name for name, each in found.items() if each.level is not Level.OK] == ["workers"]
-    assert found["workers"].level is Level.WARNING
+    worse = {name: each.level for name, each in found.items() if each.level is not Level.OK}
+    assert worse == {"workers": Level.WARNING, "backup": Level.WARNING}
     assert found["last dispatch"].detail == "never: there was no job yet"
 
 
@@ -81,6 +81,28 @@ async def test_counts_that_do_not_add_up_are_a_fault(config: Config, look: Look)
     await conn.close()
 
     assert (await look())["accounting"].level is Level.FAULT
+
+
+async def test_changes_held_back_are_a_fault_with_the_reason(config: Config, look: Look) -> None:
+    conn = await asyncpg.connect(str(config.database_url))
+    await conn.execute("UPDATE schedule SET held_at = now(), reason = '12 % moved at once'")
+    await conn.close()
+
+    found = (await look())["schedule"]
+    assert found.level is Level.FAULT
+    assert "12 % moved at once" in found.detail
+
+
+async def test_an_old_backup_is_told_and_a_fresh_one_is_fine(config: Config, look: Look) -> None:
+    conn = await asyncpg.connect(str(config.database_url))
+    for age, level in (("30 hours", Level.WARNING), ("1 hour", Level.OK)):
+        await conn.execute(
+            "INSERT INTO backup_run (started_at, finished_at, file, bytes, sha256, verified) "
+            f"SELECT t, t, '{age}', 1, repeat('0', 64), true "
+            f"FROM (SELECT now() - interval '{age}' AS t) v"
+        )
+        assert (await look())["backup"].level is level
+    await conn.close()
 
 
 async def test_an_old_schema_is_told_with_the_command_that_mends_it(
