@@ -172,6 +172,14 @@ def _webhook_secret(text: str) -> Secret:
     return Secret(text)
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(
+        str(ipaddress.ip_network(part.strip(), strict=False))
+        for part in text.split(",")
+        if part.strip()
+    )
+
+
 def _crash(text: str) -> str:
     read_crash(text)
     return text
@@ -275,7 +283,8 @@ class Config:
     )
     admin_key: str = _setting(
         Secret(""),
-        "Bearer key every API route wants. Empty: open, allowed in development on loopback only.",
+        "Key of the built-in administrator, who makes the other keys (docs/api/keys.md). "
+        "Empty: open, allowed in development on loopback only.",
         Secret,
     )
     key_pepper: str = _setting(
@@ -284,6 +293,40 @@ class Config:
         "the database. Another one makes every key useless.",
         Secret,
     )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Networks of your own proxies, 10.0.0.0/8 separated by commas: X-Forwarded-For is believed as "
+        "far as they wrote it. Empty: it is not read.",
+        _networks,
+    )
+    rate_limit: int = _setting(
+        6000,
+        "Requests a minute of each key, or of each address while the API is open; a key may have its "
+        "own. 0: no limit.",
+        _whole(0, 10_000_000),
+    )
+    rate_burst: int = _setting(
+        600, "Requests that may come at once before HUNTER_RATE_LIMIT counts.", _whole(1, 1_000_000)
+    )
+    max_reads: int = _setting(
+        64,
+        "Reads a process works on at once; twice as many wait a moment, more are told to come back.",
+        _whole(1, 100_000),
+    )
+    max_writes: int = _setting(
+        64, "Small writes a process works on at once, queued like reads.", _whole(1, 100_000)
+    )
+    max_bulks: int = _setting(
+        16,
+        "Uploads and long answers a process works on at once, queued likewise.",
+        _whole(1, 10_000),
+    )
+    max_streams: int = _setting(
+        5000,
+        "Event streams and requests that wait for a scan, at once; none queue.",
+        _whole(1, 100_000),
+    )
+    audit_days: int = _setting(365, "Days the audit log is kept.", _whole(1, 36_500))
     ready_requires_redis: bool = _setting(
         True, "False: readiness stays 200 with status degraded while Redis is away.", _truth
     )
@@ -461,12 +504,13 @@ class Config:
             except ValueError as error:
                 shown = "***" if isinstance(known[name].default, Secret) else repr(text)
                 problems.append(f"{name}={shown}: {error}")
-        if not problems:
-            config = cls(**values)
-            problems = config.faults()
-            if not problems:
-                return config
-        raise Misconfigured("\n".join(problems))
+        refused = [line.partition(":")[0].partition("=")[0] for line in problems]
+        config = cls(**values)
+        # what a refused setting would have been is not known, so nothing is said about it twice
+        problems += [line for line in config.faults() if not any(name in line for name in refused)]
+        if problems:
+            raise Misconfigured("\n".join(problems))
+        return config
 
     def lease_of(self, lane: str) -> float:
         """Seconds for which a chunk of a lane is claimed: somebody waits for an interactive one."""
@@ -498,13 +542,21 @@ class Config:
     def _production_faults(self) -> list[str]:
         found = [
             f"HUNTER_{name}: production needs it"
-            for name in ("ADMIN_KEY", "DATABASE_URL", "REDIS_URL")
+            for name in ("ADMIN_KEY", "KEY_PEPPER", "DATABASE_URL", "REDIS_URL")
             if not getattr(self, name.lower())
         ]
         if self.admin_key and len(self.admin_key) < 24:
             found.append("HUNTER_ADMIN_KEY: production wants at least 24 characters")
         if self.confirm_after_s < 600:
             found.append("HUNTER_CONFIRM_AFTER_S: production wants at least 600")
+        if self.key_pepper and len(self.key_pepper) < 32:
+            found.append("HUNTER_KEY_PEPPER: production wants at least 32 characters")
+        if self.admin_key and self.admin_key == self.key_pepper:
+            found.append("HUNTER_KEY_PEPPER: must differ from HUNTER_ADMIN_KEY")
+        if "0.0.0.0/0" in self.trusted_proxies or "::/0" in self.trusted_proxies:
+            found.append(
+                "HUNTER_TRUSTED_PROXIES: trusts everybody; name the networks of your proxies"
+            )
         if self.allow_test_names:
             found.append("HUNTER_ALLOW_TEST_NAMES: not in production")
         if self.outbound_loopback:

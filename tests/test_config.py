@@ -72,12 +72,16 @@ def test_a_secret_is_never_shown() -> None:
 def test_production_refuses_what_is_unsafe() -> None:
     assert _problems(HUNTER_ENVIRONMENT="production") == [
         "HUNTER_ADMIN_KEY: production needs it",
+        "HUNTER_KEY_PEPPER: production needs it",
         "HUNTER_DATABASE_URL: production needs it",
         "HUNTER_REDIS_URL: production needs it",
     ]
     unsafe = _problems(
         HUNTER_ENVIRONMENT="production",
         HUNTER_ADMIN_KEY="short",
+        HUNTER_KEY_PEPPER="short",
+        HUNTER_TRUSTED_PROXIES="::/0",
+        HUNTER_CRASH="claim.taken:1",
         HUNTER_DATABASE_URL="postgresql://h/d",
         HUNTER_REDIS_URL="redis://h",
         HUNTER_ALLOW_TEST_NAMES="true",
@@ -86,10 +90,35 @@ def test_production_refuses_what_is_unsafe() -> None:
     )
     assert unsafe == [
         "HUNTER_ADMIN_KEY: production wants at least 24 characters",
+        "HUNTER_KEY_PEPPER: production wants at least 32 characters",
+        "HUNTER_KEY_PEPPER: must differ from HUNTER_ADMIN_KEY",
+        "HUNTER_TRUSTED_PROXIES: trusts everybody; name the networks of your proxies",
         "HUNTER_ALLOW_TEST_NAMES: not in production",
         "HUNTER_OUTBOUND_LOOPBACK: not in production",
+        "HUNTER_CRASH: not in production",
         "HUNTER_LOG_LEVEL=debug: not in production; use info",
     ]
+
+
+def test_a_value_that_cannot_be_read_hides_no_other_fault() -> None:
+    assert _problems(
+        HUNTER_ENVIRONMENT="production", HUNTER_PORT="x", HUNTER_REDIS_URL="http://h"
+    ) == [
+        "HUNTER_PORT='x': wants a whole number from 1 to 65535",
+        "HUNTER_REDIS_URL=***: wants a URL starting redis:// or rediss:// or unix://",
+        "HUNTER_ADMIN_KEY: production needs it",
+        "HUNTER_KEY_PEPPER: production needs it",
+        "HUNTER_DATABASE_URL: production needs it",
+    ]
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/99", "proxy.example", "10.0.0.1 10.0.0.2"])
+def test_a_trusted_proxy_is_a_network(text: str) -> None:
+    (problem,) = _problems(HUNTER_TRUSTED_PROXIES=text)
+
+    assert problem.startswith("HUNTER_TRUSTED_PROXIES=")
+    given = {"HUNTER_TRUSTED_PROXIES": "10.0.0.1, fd00::/8"}
+    assert Config.from_env(given).trusted_proxies == ("10.0.0.1/32", "fd00::/8")
 
 
 def test_an_open_api_may_listen_on_loopback_only() -> None:

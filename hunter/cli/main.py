@@ -57,6 +57,7 @@ COMMANDS: dict[str, str] = {
     "spf": "check whether an address may send mail for a domain",
     "rules": "fit the tables that judging uses",
     "calibration": "show how far the probabilities can be trusted",
+    "keys": "make, list, rotate and revoke the keys of callers",
     "config": "show every setting with its value and meaning",
     "rdap": "bring the list of RDAP servers up to date",
     "smoke": "check a running API as its callers meet it",

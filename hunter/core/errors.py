@@ -8,11 +8,14 @@ HunterError
 ├── Conflict            the same key with another request, or a twin still running
 ├── PreconditionFailed  the thing is not the version the caller has seen
 ├── LimitExceeded       too large or too many
+├── QuotaExceeded       more domains than a key may have scanned a day
 ├── Unavailable         a dependency is away; try again after `retry_after_s`
 └── Misconfigured       settings are wrong; every bad one is listed
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class HunterError(Exception):
@@ -67,6 +70,22 @@ class PreconditionFailed(HunterError):
 
 class LimitExceeded(HunterError):
     """Too large"""
+
+
+class QuotaExceeded(HunterError):
+    """Quota exceeded
+
+    `quota` and `used` are domains of the day that ends at `reset`; `used` without this request.
+    """
+
+    def __init__(
+        self, detail: str, *, quota: int, used: int, reset: datetime, retry_after_s: int
+    ) -> None:
+        super().__init__(detail)
+        self.quota = quota
+        self.used = used
+        self.reset = reset
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(HunterError):

@@ -21,6 +21,11 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "http_requests_total": ("method", "endpoint", "status"),
     "http_requests_errors_total": ("method", "endpoint", "status"),
     "http_request_duration_seconds": ("method", "endpoint"),
+    "hunter_key_failures_total": ("reason",),
+    "hunter_requests_limited_total": ("by",),
+    "hunter_requests_shed_total": ("load",),
+    "hunter_requests_in_flight": ("load",),
+    "hunter_requests_queued": ("load",),
     "arq_tasks_total": ("task",),
     "arq_tasks_failed_total": ("task",),
     "hunter_chunks": ("state",),
@@ -99,6 +104,27 @@ class Metrics:
         )
         self.http_request_duration_seconds = self._histogram(
             "http_request_duration_seconds", "Time from request to end of answer.", _REQUEST_BUCKETS
+        )
+        self.hunter_key_failures_total = self._counter(
+            "hunter_key_failures_total",
+            "Requests refused for their key: wrong, revoked, expired, without the scope, or throttled.",
+        )
+        self.hunter_requests_limited_total = self._counter(
+            "hunter_requests_limited_total", "Requests refused by a rate limit or a quota."
+        )
+        self.hunter_rate_limits_local = self._gauge(
+            "hunter_rate_limits_local",
+            "1 while this process limits for itself because Redis is away.",
+        )
+        self.hunter_requests_shed_total = self._counter(
+            "hunter_requests_shed_total",
+            "Requests turned away by a full server, by class of route.",
+        )
+        self.hunter_requests_in_flight = self._gauge(
+            "hunter_requests_in_flight", "Requests under way, by class of route."
+        )
+        self.hunter_requests_queued = self._gauge(
+            "hunter_requests_queued", "Requests that wait for a place, by class of route."
         )
         self.db_connection_pool_size = self._gauge(
             "db_connection_pool_size", "PostgreSQL connections of this process in use."

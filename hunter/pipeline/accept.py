@@ -17,7 +17,7 @@ from hunter.core.points import Point
 from hunter.core.refusals import refusal
 from hunter.ops.crash import pass_point
 from hunter.queue.hints import Hints
-from hunter.store import chunks, idempotency, jobs, suppressions
+from hunter.store import audit, chunks, idempotency, jobs, quotas, suppressions
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 from hunter.store.jobs import Reject
@@ -98,8 +98,9 @@ async def accept_scan(
 
     Bad names are listed, not raised, except for the one name of an interactive scan
     (InvalidDomain). Raises InvalidInput when there is no name at all, LimitExceeded above `limit`,
-    InvalidInput when the key was used for another request, Conflict when its twin still runs, and
-    Unavailable. After an exception nothing is left of the upload.
+    InvalidInput when the key was used for another request, Conflict when its twin still runs,
+    QuotaExceeded when the caller is a key that has used its day up, and Unavailable. After an
+    exception nothing is left of the upload.
     """
     reading = _Reading(allow_test_names=allow_test_names, registrable=registrable, limit=limit)
     upload = _Upload(
@@ -310,6 +311,7 @@ class _Upload:
             earlier = await idempotency.reserve(conn, self._key, self.job_id)
             if earlier is not None:
                 raise _KeyTakenError(earlier)
+        await quotas.require(conn, self._caller)
         if self._companion is not None:
             await self._companion.opened(conn, self.job_id)
 
@@ -344,6 +346,7 @@ class _Upload:
         names, rejects = self.reading.names[:size], self.reading.rejects
 
         async def work(conn: Connection) -> None:
+            await quotas.require(conn, self._caller, self.reading.accepted)
             if await jobs.touch(conn, self.job_id) == self._stored:
                 await self._add(conn, names, rejects)
 
@@ -373,6 +376,9 @@ class _Upload:
 
     async def close(self, conn: Connection) -> str:
         """The acceptance; returns the job's status."""
+        if await jobs.status(conn, self.job_id) != "receiving":
+            # the COMMIT before had arrived after all, and has charged; or the upload was dropped
+            return await jobs.accept(conn, self.job_id, rejected=0, duplicates=0)
         status = await jobs.accept(
             conn,
             self.job_id,
@@ -385,6 +391,9 @@ class _Upload:
             )
         if self._companion is not None:
             await self._companion.accepted(conn, self.answer(status))
+        await audit.record(conn, "scan.accepted", self.job_id)
+        # last: the row of the day is locked from here to COMMIT
+        await quotas.charge(conn, self._caller, self.reading.accepted)
         pass_point(Point.ACCEPT_CLOSING)
         return status
 
@@ -437,6 +446,7 @@ class _Upload:
                 "this Idempotency-Key was used for another request",
                 errors=(("Idempotency-Key", "use a new key for a new request"),),
             )
+        audit.nothing_written()
         async with self.db.acquire() as conn:
             return await _replayed(conn, earlier.job_id)
 

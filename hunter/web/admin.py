@@ -1,4 +1,4 @@
-"""For whoever runs Hunter: the rules in force, the files they are of, and how re-judging by them goes."""
+"""For whoever runs Hunter: the rules in force, how re-judging by them goes, and who wrote what."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import web
 
 from hunter.knowledge.problems import Problem
-from hunter.store import job_desk, rejudge
+from hunter.store import audit, job_desk, rejudge
 from hunter.store.rejudge import Run
 from hunter.web import scans
 from hunter.web.keys import CONFIG, DB, RULES
-from hunter.web.requests import DeskQuery
+from hunter.web.requests import AuditQuery, DeskQuery
 from hunter.web.schema import read_query, render
 
 #: runs shown, newest first
@@ -85,3 +85,18 @@ async def cancel_job(request: web.Request) -> web.Response:
 async def redrive_job(request: web.Request) -> web.Response:
     """POST /admin/jobs/{job_id}/redrive"""
     return await scans.redrive_job(request)
+
+
+async def audit_log(request: web.Request) -> web.Response:
+    """GET /admin/audit"""
+    query = read_query(request, AuditQuery)
+    async with request.app[DB].acquire() as conn:
+        page = await audit.list_entries(
+            conn,
+            actor=query.actor,
+            action=query.action,
+            target=query.target,
+            after=query.cursor,
+            limit=query.limit,
+        )
+    return render(page)

@@ -20,8 +20,12 @@ from hunter.ops.server import listen, probe_routes
 from hunter.pipeline.reading import Readers
 from hunter.pipeline.reload import Reloader
 from hunter.queue.hints import open_queue
+from hunter.queue.limits import open_limits
 from hunter.store.database import open_database
 from hunter.store.migrate import require_schema
+from hunter.web.addresses import networks
+from hunter.web.admission import ADMISSION, Admission
+from hunter.web.callers import CALLERS, Callers
 from hunter.web.events import BOARD, Board
 from hunter.web.keys import (
     CONFIG,
@@ -35,7 +39,7 @@ from hunter.web.keys import (
     READERS,
     RULES,
 )
-from hunter.web.middleware import authenticate, finish_headers, observe
+from hunter.web.middleware import LIMITS, TRUSTED, finish_headers, guard, observe
 from hunter.web.negotiation import answer_options, refuse_unread, share
 from hunter.web.openapi import document
 from hunter.web.problems import problems
@@ -50,7 +54,7 @@ KEEPALIVE_S = 75
 def create_app(config: Config) -> web.Application:
     """The API over its own pools, which open when the application starts."""
     app = web.Application(
-        middlewares=[trace, observe, problems, answer_options, refuse_unread, authenticate],
+        middlewares=[trace, observe, problems, answer_options, refuse_unread, guard],
         client_max_size=config.body_max_bytes,
     )
     suffix_list()  # now, and not at a first request that may find no file descriptor
@@ -62,9 +66,12 @@ def create_app(config: Config) -> web.Application:
     app[PRICES] = load_prices(config.price_list, app[RULES].current.wording)
     app[PRESS] = asyncio.Semaphore(1)
     app[READERS] = Readers(memory_bytes=config.ingest_memory_bytes, slots=config.ingest_readers)
+    app[CALLERS] = Callers(config, metrics)
+    app[ADMISSION] = Admission(config, metrics)
+    app[TRUSTED] = networks(config.trusted_proxies)
     app[OPENAPI] = msgspec.json.encode(document())
     app.on_response_prepare.extend([finish_headers, share])
-    app.cleanup_ctx.extend([_database, _queue, _rules, _vital_signs])
+    app.cleanup_ctx.extend([_database, _queue, _limits, _callers, _rules, _vital_signs])
     app.router.add_routes(probe_routes(app[HEALTH], metrics))
     add_routes(app)
     for resource in app.router.resources():
@@ -116,6 +123,30 @@ async def _queue(app: web.Application) -> AsyncIterator[None]:
             lambda: metrics.redis_connection_pool_size.set({}, hints.connections_in_use)
         )
         yield
+
+
+async def _limits(app: web.Application) -> AsyncIterator[None]:
+    async with open_limits(app[CONFIG]) as limits:
+        app[LIMITS] = limits
+        metrics = app[METRICS]
+        zero(metrics.hunter_requests_limited_total, by=("rate", "quota"))
+        metrics.on_render(lambda: metrics.hunter_rate_limits_local.set({}, int(limits.is_local)))
+        yield
+
+
+async def _callers(app: web.Application) -> AsyncIterator[None]:
+    callers, db = app[CALLERS], app[DB]
+    reasons = ("wrong", "revoked", "expired", "scope", "throttled")
+    zero(app[METRICS].hunter_key_failures_total, reason=reasons)
+    marking = asyncio.create_task(callers.mark_used(db))
+    try:
+        yield
+    finally:
+        marking.cancel()
+        with suppress(asyncio.CancelledError):
+            await marking
+        with suppress(Exception):  # whatever is wrong with the database, the rest closes too
+            await callers.flush_used(db)
 
 
 async def _rules(app: web.Application) -> AsyncIterator[None]:

@@ -18,9 +18,10 @@ from hunter.pipeline.accept import Idempotency
 from hunter.pipeline.pushed import PushedLead, event_id, pushed_leads
 from hunter.pipeline.pushes import LEADS_MAX, ingest_push
 from hunter.web.bodies import Digest, json_body, media_type
+from hunter.web.callers import SIGNED_CALLER
 from hunter.web.ingests import ingest_settings
 from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
-from hunter.web.middleware import API, SIGNED_CALLER
+from hunter.web.middleware import API
 from hunter.web.problems import Malformed, NotAuthenticated
 from hunter.web.receipts import push_view
 from hunter.web.requests import IngestQuery

@@ -12,6 +12,7 @@ from hunter.core.advice import Language
 from hunter.core.answers import Depth
 from hunter.core.contacts import Purpose
 from hunter.core.judgement import ScanStatus, Segment
+from hunter.core.scopes import Scope
 from hunter.store.lead_filters import LeadFilter, Sort
 from hunter.web.views import LeadItem
 
@@ -122,6 +123,46 @@ class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     depth: Depth | None = None
 
 
+KeyName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+KeyScopes = Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=len(Scope))]
+Rate = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Burst = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Quota = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_000)]
+#: with its offset from UTC
+End = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+
+class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made."""
+
+    #: for people: who uses it, and what for
+    name: KeyName
+    scopes: KeyScopes
+    #: requests a minute and at once; without, the server's own
+    rate_per_minute: Rate | None = None
+    burst: Burst | None = None
+    #: domains accepted for scanning in one day (UTC); without, no quota
+    domains_per_day: Quota | None = None
+    expires_at: End | None = None
+
+
+class KeyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is to change of a key; what is left out stays, null takes a limit away."""
+
+    name: KeyName | msgspec.UnsetType = msgspec.UNSET
+    scopes: KeyScopes | msgspec.UnsetType = msgspec.UNSET
+    rate_per_minute: Rate | msgspec.UnsetType | None = msgspec.UNSET
+    burst: Burst | msgspec.UnsetType | None = msgspec.UNSET
+    domains_per_day: Quota | msgspec.UnsetType | None = msgspec.UNSET
+    expires_at: End | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class RotateRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the secret before still counts; 0 ends it at once."""
+
+    grace_hours: Annotated[float, msgspec.Meta(ge=0, le=720)] = 24
+
+
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a path that takes no parameters."""
 
@@ -152,6 +193,17 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: PageLimit = 100
     #: next_cursor of the page before
     cursor: str | None = None
+
+
+class AuditQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which writes, newest first."""
+
+    #: id of a key, or admin, anonymous, cli, system
+    actor: str | None = None
+    #: such as key.created
+    action: str | None = None
+    #: id of what was written
+    target: str | None = None
 
 
 class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,9 +11,11 @@ from aiohttp.typedefs import Handler
 
 from hunter.core.scopes import PUBLIC, Access, Scope
 from hunter.ops.server import PROBES
+from hunter.store import audit
 from hunter.store.alert_endpoints import Endpoint
 from hunter.store.alert_rules import DryRun, Rule
 from hunter.store.alerts import Alert, Delivery
+from hunter.store.api_keys import ApiKey
 from hunter.store.ingests import Batch
 from hunter.store.job_desk import JobDesk
 from hunter.store.jobs import JobProgress
@@ -25,6 +27,7 @@ from hunter.web import (
     alert_endpoints,
     alert_rules,
     alerts,
+    api_keys,
     assets,
     calibration,
     contacts,
@@ -40,6 +43,7 @@ from hunter.web import (
     scans,
     summaries,
 )
+from hunter.web.admission import Load
 from hunter.web.alert_requests import (
     AlertsQuery,
     DeliveriesQuery,
@@ -60,6 +64,7 @@ from hunter.web.policies import POLICIES, Policies, Policy
 from hunter.web.problems import Kind
 from hunter.web.receipts import BatchView, CompanyView, JobView, PushView, RejectView
 from hunter.web.requests import (
+    AuditQuery,
     BulkRequest,
     CalibrationQuery,
     CompanyRequest,
@@ -69,13 +74,16 @@ from hunter.web.requests import (
     ExportQuery,
     IngestQuery,
     JobsQuery,
+    KeyChange,
     LanguageQuery,
     LeadsQuery,
+    NewKeyRequest,
     NoQuery,
     PageQuery,
     RejectsQuery,
     ReportQuery,
     ResultsQuery,
+    RotateRequest,
     ScanRequest,
 )
 from hunter.web.schema import read_query
@@ -87,6 +95,8 @@ from hunter.web.views import (
     ScoreBreakdown,
     TenantView,
 )
+
+_JSON: Final = "application/json"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +120,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     versioned: bool = True
     #: HTML of Hunter's own page and what belongs to it; the API document leaves it out
     is_page: bool = False
+    #: what it costs, where method and body do not say; STREAM for connections that stay open
+    load: Load | None = None
+
+    @property
+    def cost(self) -> Load:
+        """Reads, small writes and uploads have places of their own, so that none crowds out another."""
+        if self.load is not None:
+            return self.load
+        if self.method == "GET":
+            return Load.READ
+        return Load.BULK if any(kind != _JSON for kind in self.body) else Load.WRITE
 
 
 _NAMES: Final = {
@@ -149,7 +170,6 @@ def _route(  # noqa: PLR0917  # a row of the table below
 
 
 _page = partial(_route, versioned=False, is_page=True)
-_JSON = "application/json"
 
 # fmt: off
 ROUTES: Final[tuple[Route, ...]] = (
@@ -164,7 +184,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
     _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON, CSV or XLSX", Page[ResultView], query=ResultsQuery),
-    _route("GET", "/scan/bulk/{job_id}/events", Scope.SCAN_READ, events.job_events, "Progress as server-sent events: progress again and again, end once; Last-Event-ID goes on where it was"),
+    _route("GET", "/scan/bulk/{job_id}/events", Scope.SCAN_READ, events.job_events, "Progress as server-sent events: progress again and again, end once; Last-Event-ID goes on where it was", load=Load.STREAM),
     _route("GET", "/scan/bulk/{job_id}/rejects", Scope.SCAN_READ, scans.job_rejects, "Names of a scan that are no domains: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
     _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
     _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
@@ -220,6 +240,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/admin/jobs/{job_id}/cancel", Scope.ADMIN, admin.cancel_job, "Stop a job of any lane; what is done stays", JobProgress),
     _route("POST", "/admin/jobs/{job_id}/redrive", Scope.ADMIN, admin.redrive_job, "Scan again, as a new job, what failed in a finished one of any lane", JobProgress, status=202),
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
+    _route("GET", "/admin/audit", Scope.ADMIN, admin.audit_log, "Every write, newest first: who, what, which, when", Page[audit.Entry], query=AuditQuery),
+    _route("GET", "/admin/api-keys", Scope.ADMIN, api_keys.index, "Keys, newest first; never their secrets", Page[ApiKey], query=PageQuery),
+    _route("POST", "/admin/api-keys", Scope.ADMIN, api_keys.create, "Make a key; its text is told here and never again", api_keys.NewKeyView, status=201, body={_JSON: NewKeyRequest}),
+    _route("GET", "/admin/api-keys/{key_id}", Scope.ADMIN, api_keys.show, "A key", ApiKey),
+    _route("PATCH", "/admin/api-keys/{key_id}", Scope.ADMIN, api_keys.change, "Change name, scopes, limits, quota or end of a key", ApiKey, body={_JSON: KeyChange}),
+    _route("POST", "/admin/api-keys/{key_id}/rotate", Scope.ADMIN, api_keys.rotate, "Another secret for a key; the one before counts a while longer", api_keys.NewKeyView, body={_JSON: RotateRequest}),
+    _route("DELETE", "/admin/api-keys/{key_id}", Scope.ADMIN, api_keys.revoke, "Revoke a key; every process refuses it within 30 s", ApiKey),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 
     _route("GET", "/", PUBLIC, home.front, "What this is and where things are; a page for browsers", versioned=False, query=LanguageQuery),
@@ -253,7 +280,7 @@ def add_routes(app: web.Application) -> None:
 
 def _policies(app: web.Application) -> Policies:
     """The policy of every route of the router; RuntimeError names those that have none."""
-    known = {("GET", path): Policy(endpoint=path, scope=PUBLIC) for path in PROBES}
+    known = {("GET", path): Policy(endpoint=path, scope=PUBLIC, load=Load.PROBE) for path in PROBES}
     for route in ROUTES:
         paths = (API + route.path, route.path) if route.versioned else (route.path,)
         for path in paths:
@@ -261,6 +288,8 @@ def _policies(app: web.Application) -> Policies:
                 endpoint=path,
                 scope=route.scope,
                 takes_signature=route.takes_signature,
+                load=route.cost,
+                action="" if route.method == "GET" else _action(route.handler),
                 is_earlier=route.versioned and path == route.path,
             )
     found: Policies = {}
@@ -271,6 +300,10 @@ def _policies(app: web.Application) -> Policies:
             raise RuntimeError(f"{each.method} {path} says neither a scope nor PUBLIC")
         found[each] = policy
     return found
+
+
+def _action(handler: Handler) -> str:
+    return f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}"
 
 
 def _without_query(handler: Handler) -> Handler:

@@ -16,12 +16,13 @@ from aiohttp import web
 from hunter.core.answers import Depth
 from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
-from hunter.store import jobs, redrive, results
+from hunter.store import audit, jobs, redrive, results
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
 from hunter.store.results import Result
+from hunter.web.admission import ADMISSION, PLACE, Load
 from hunter.web.bodies import Digest, body_lines, json_body, media_type
 from hunter.web.events import followed
 from hunter.web.files import send_file, send_rejects
@@ -178,7 +179,7 @@ def _located(job_id: str) -> dict[str, str]:
 async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
     """The result when it comes within `Prefer: wait=N`, else where to look for it."""
     headers = _located(accepted.job_id)
-    if wait_s := _preferred_wait(request):
+    if (wait_s := _preferred_wait(request)) and _may_wait(request):
         headers["Preference-Applied"] = f"wait={wait_s}"
         result = await _wait_for_result(request, UUID(accepted.job_id), wait_s)
         if result is not None:
@@ -186,6 +187,11 @@ async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
             headers |= language_headers(language)
             return render(result_view(result, language), headers=headers)
     return render(job_view(accepted), status=202, headers=headers)
+
+
+def _may_wait(request: web.Request) -> bool:
+    """Give the place among the writes to others while waiting; False when too many wait already."""
+    return request[PLACE].move_to(request.app[ADMISSION].gates[Load.STREAM])
 
 
 def _preferred_wait(request: web.Request) -> int:
@@ -245,8 +251,12 @@ async def show_job(request: web.Request) -> web.Response:
 async def cancel_job(request: web.Request) -> web.Response:
     """POST /scan/bulk/{job_id}/cancel"""
     job_id = id_in_path(request, "job_id")
-    job: JobProgress = await request.app[DB].transact(lambda conn: jobs.cancel(conn, job_id))
-    return render(job)
+
+    async def work(conn: Connection) -> JobProgress:
+        await audit.record(conn, "scan.cancelled", job_id)
+        return await jobs.cancel(conn, job_id)
+
+    return render(await request.app[DB].transact(work))
 
 
 async def redrive_job(request: web.Request) -> web.Response:
@@ -258,6 +268,7 @@ async def redrive_job(request: web.Request) -> web.Response:
         made = await redrive.redrive(
             conn, job_id, new_id=new_id, caller=caller, chunk_size=chunk_size
         )
+        await audit.record(conn, "scan.redriven", job_id)
         return await jobs.progress(conn, made)
 
     job = await request.app[DB].transact(work)

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from hunter.store.pages import Page
+from hunter.web.admission import among_bulks
 from hunter.web.workbook import Workbook, starts_formula
 
 T = TypeVar("T")
@@ -167,6 +168,7 @@ async def _stream(
         response = web.StreamResponse(headers=headers)
         if request.method == "HEAD":
             return response  # sent by the framework, which writes no body; a compressor would
+        among_bulks(request)
         if headers["Content-Type"] != XLSX and not at_once:  # a compressor keeps rows back
             response.enable_compression()
         await response.prepare(request)

@@ -21,6 +21,7 @@ from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import Generation, Hints
 from hunter.store import (
+    audit,
     backups,
     changes,
     chunks,
@@ -68,6 +69,7 @@ class Dispatcher:
         self._alert_days = config.alert_days
         self._watch_chunks = config.watch_chunks
         self._chunk_size = config.chunk_size
+        self._audit_days = config.audit_days
         self._is_redis_away = False
         #: what goes wrong now, by step
         self._told: dict[str, str] = {}
@@ -271,6 +273,7 @@ class Dispatcher:
             "keys": idempotency.sweep,
             "batches": ingests.sweep,
             "workers": chunks.sweep_workers,
+            "audit": partial(audit.sweep, kept_days=self._audit_days),
         }
         for name, work in sweeps.items():
             await self._step(f"sweep {name}", partial(self._sweep, work))

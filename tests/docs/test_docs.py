@@ -86,7 +86,9 @@ def test_hunter_accepts_the_settings_of_the_compose_file() -> None:
         for name, value in compose["services"]["api"]["environment"].items()
     }
 
-    config = Config.from_env(environ | {"HUNTER_ADMIN_KEY": "k" * 24})
+    config = Config.from_env(
+        environ | {"HUNTER_ADMIN_KEY": "k" * 24, "HUNTER_KEY_PEPPER": "p" * 32}
+    )
 
     assert config.database_url
     assert config.redis_url

@@ -302,6 +302,7 @@ def test_hunter_itself_accepts_the_settings_of_the_pods() -> None:
         "HUNTER_DATABASE_URL": "postgresql://hunter@db/hunter",
         "HUNTER_REDIS_URL": "redis://redis/0",
         "HUNTER_ADMIN_KEY": "a" * 24,
+        "HUNTER_KEY_PEPPER": "p" * 32,
     }
     job = pick(manifests, "Job", "hunter-migrate")["spec"]["template"]["spec"]["containers"][0]
 

@@ -56,7 +56,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 
 {{- define "hunter.secretName" -}}
-{{- required "existingSecret: name a Secret with HUNTER_DATABASE_URL, HUNTER_REDIS_URL and HUNTER_ADMIN_KEY" .Values.existingSecret -}}
+{{- required "existingSecret: name a Secret with HUNTER_DATABASE_URL, HUNTER_REDIS_URL, HUNTER_ADMIN_KEY and HUNTER_KEY_PEPPER" .Values.existingSecret -}}
 {{- end -}}
 
 {{/* What every pod of Hunter has in common, hooks included. */}}
