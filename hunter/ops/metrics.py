@@ -246,6 +246,9 @@ class Metrics:
         self.hunter_dns_engine_compiled = self._gauge(
             "hunter_dns_engine_compiled", "1 when the DNS engine runs compiled, 0 interpreted."
         )
+        self.hunter_dns_servers = self._gauge(
+            "hunter_dns_servers", "Name servers this process may ask."
+        )
         self.hunter_dns_breaker_open = self._gauge(
             "hunter_dns_breaker_open",
             "Name servers that are left alone because they do not answer.",

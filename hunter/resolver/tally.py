@@ -69,8 +69,12 @@ class Tally:
 
     def publish(self, metrics: Metrics, servers: list[Server], cache: Cache) -> None:
         """Bring the metrics up to date; called before each scrape."""
-        for (rrtype, outcome), count in self.ended().items():
-            metrics.hunter_dns_queries_total.set({"type": rrtype, "outcome": outcome}, count)
+        ended = self.ended()
+        # every outcome of a type that was asked for: an outage must be seen as an increase from 0
+        for rrtype in {kind for kind, _ in ended}:
+            for outcome in Outcome:
+                labels = {"type": rrtype, "outcome": outcome.value}
+                metrics.hunter_dns_queries_total.set(labels, ended.get((rrtype, outcome.value), 0))
         for event, count in (
             ("sent", self.sent),
             ("answered", sum(server.answers for server in servers)),
@@ -84,6 +88,7 @@ class Tally:
         metrics.hunter_dns_fallbacks_total.set({"to": "no_edns"}, self.without_edns)
         metrics.hunter_dns_inflight.set({}, sum(server.inflight for server in servers))
         metrics.hunter_dns_window.set({}, sum(server.window for server in servers))
+        metrics.hunter_dns_servers.set({}, len(servers))
         metrics.hunter_dns_breaker_open.set({}, sum(server.is_open for server in servers))
         metrics.hunter_dns_breaker_openings_total.set(
             {}, sum(server.openings for server in servers)

@@ -13,6 +13,7 @@ import yaml
 
 from hunter.core.answers import Outcome
 from hunter.ops.metrics import LABELS, Metrics
+from tests.helm.faults import EXPECTED, FIXTURES, metrics_of_rules
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "helm" / "hunter" / "files"
@@ -161,3 +162,24 @@ def test_rules_do_what_their_cases_say(path: Path) -> None:
 def _promtool(*arguments: str) -> None:
     done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.tool("promtool")
+@pytest.mark.parametrize("fault", EXPECTED)
+def test_a_real_fault_raises_the_right_alert_and_none_of_another_cause(fault: str) -> None:
+    _promtool("test", "rules", str(FIXTURES / f"{fault}.test.yaml"))
+
+
+@pytest.mark.parametrize("fault", EXPECTED)
+def test_a_recording_is_whole_and_expects_what_the_harness_says(fault: str) -> None:
+    recorded = yaml.safe_load((FIXTURES / f"{fault}.test.yaml").read_text(encoding="utf-8"))
+    (case,) = recorded["tests"]
+    silent, firing = case["promql_expr_test"]
+    names = {re.findall(r'"(\w+)"', sample["labels"])[0] for sample in firing["exp_samples"]}
+
+    assert names == EXPECTED[fault]
+    assert silent["exp_samples"] == []
+    seen = {series["series"].split("{")[0] for series in case["input_series"]}
+    lacking = {n for n in metrics_of_rules() & known() if n not in seen} - {"hunter_deliveries"}
+    # what is 0 of HTTP is left out of a recording
+    assert lacking <= {"http_requests_errors_total"}
