@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/pytest
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart fault-scrapes smoke clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart fault-scrapes image-recipe smoke clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parse
 
 chart: $(VENV)/.dev ## Write the golden manifests of the chart anew; look at the difference before you commit it
 	@$(BIN)/python -m tests.helm.rendering && git --no-pager diff --stat -- tests/helm/golden
+
+image-recipe: $(VENV)/.dev ## Walk the Dockerfile's steps in a clean folder as a plain user, without Docker (1 to 2 min)
+	@$(BIN)/python -m tests.helm.image
 
 fault-scrapes: $(VENV)/.compiled $(VENV)/.dev ## Record anew what a running Hunter shows while Redis, PostgreSQL, DNS or a worker is away (2 min)
 	@$(BIN)/python -m tests.helm.faults
