@@ -101,7 +101,7 @@ fuzz: $(VENV)/.compiled $(VENV)/.fuzz ## Fuzz the decoder and every record parse
 chart: $(VENV)/.dev ## Write the golden manifests of the chart anew; look at the difference before you commit it
 	@$(BIN)/python -m tests.helm.rendering && git --no-pager diff --stat -- tests/helm/golden
 
-image-recipe: $(VENV)/.dev ## Walk the Dockerfile's steps in a clean folder as a plain user, without Docker (1 to 2 min)
+image-recipe: $(VENV)/.dev ## Walk the Dockerfile's steps in a clean folder as a plain user, without Docker (1 to 4 min)
 	@$(BIN)/python -m tests.helm.image
 
 fault-scrapes: $(VENV)/.compiled $(VENV)/.dev ## Record anew what a running Hunter shows while Redis, PostgreSQL, DNS or a worker is away (2 min)

@@ -29,6 +29,7 @@ _SESSION: Final = (
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=10s"
 )
 
+_BACKEND: Final[LiteralString] = "SELECT pg_backend_pid()"
 _LOCK: Final[LiteralString] = "SELECT pg_advisory_lock(%s::bigint)"
 _WAIT: Final[LiteralString] = "SELECT set_config('statement_timeout', %s, false)"
 _CHECKSUM_TABLE: Final[LiteralString] = """
@@ -108,8 +109,12 @@ def migrate_up(url: str) -> list[str]:
 
 
 def rollback(url: str, count: int = 1) -> list[str]:
-    """Take back the last `count` migrations; the ids, newest first. Data in them is lost."""
-    with _exclusive(url) as (_, backend):
+    """Take back the last `count` migrations; the ids, newest first. Data in them is lost.
+
+    Raises Misconfigured when a newer build has migrated since: what it built upon would go.
+    """
+    with _exclusive(url) as (session, backend):
+        _refuse_newer(session)
         done = []
         for migration in list(backend.to_rollback(_files()))[:count]:
             with backend.transaction():
@@ -187,6 +192,7 @@ def _exclusive(url: str) -> Iterator[tuple[psycopg.Connection[tuple[Any, ...]], 
     yoyo's own lock row, which can then be cleared: nobody else is at work.
     """
     with _session(url) as session:
+        _refuse_pooler(session)
         session.execute(_WAIT, (f"{LOCK_WAIT_S}s",))
         try:
             session.execute(_LOCK, (_LOCK_KEY,))
@@ -243,4 +249,25 @@ def _refuse_changed(session: psycopg.Connection[tuple[Any, ...]]) -> None:
         raise Misconfigured(
             f"applied migrations were edited: {', '.join(changed)}; "
             "put the files back and write a new migration instead"
+        )
+
+
+def _refuse_newer(session: psycopg.Connection[tuple[Any, ...]]) -> None:
+    known = {migration.id for migration in _files()}
+    if newer := [row.id for row in _history(session) if row.id not in known]:
+        raise Misconfigured(
+            f"a newer build has applied {', '.join(newer)}: take them back with that build first"
+        )
+
+
+def _refuse_pooler(session: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """A pooler gives every statement another session, and the lock would be held by nobody.
+
+    It shows by the process it names at the start, which is one of its own invention.
+    """
+    row = session.execute(_BACKEND).fetchone()
+    if row is None or row[0] != session.info.backend_pid:
+        raise Misconfigured(
+            "HUNTER_DATABASE_URL leads to a pooler, and migrations need PostgreSQL itself: "
+            "name the server's own port for this command"
         )

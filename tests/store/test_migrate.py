@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -155,3 +157,44 @@ async def test_results_of_this_month_have_a_partition_of_their_own(db: Database)
         table = await conn.fetchval("SELECT tableoid::regclass::text FROM scan_result")
 
     assert table.startswith("scan_result_20")
+
+
+async def test_a_schema_of_a_newer_build_is_tolerated_but_not_taken_back(
+    database_url: str, db: Database
+) -> None:
+    with psycopg.connect(database_url) as session:
+        session.execute(
+            "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc)"
+            " VALUES ('x', '9999.of_tomorrow', now() AT TIME ZONE 'UTC')"
+        )
+
+    status = await asyncio.to_thread(migrate.status, database_url)
+    assert status.newer == ("9999.of_tomorrow",)
+    assert status.is_current
+    async with db.acquire() as conn:
+        await migrate.require_schema(conn)
+    assert await asyncio.to_thread(migrate.migrate_up, database_url) == []
+    with pytest.raises(Misconfigured, match=r"a newer build has applied 9999\.of_tomorrow"):
+        await asyncio.to_thread(migrate.rollback, database_url)
+    assert (await asyncio.to_thread(migrate.status, database_url)).is_current
+
+
+async def test_a_pooler_in_between_is_refused(database_url: str) -> None:
+    parts = urlsplit(database_url)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As poolers do: the process named at the start (BackendKeyData) is of its own invention."""
+        to = await asyncio.open_connection(parts.hostname, parts.port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                sink.write(re.sub(rb"K\x00\x00\x00\x0c.{4}", b"K\x00\x00\x00\x0c\x00\x00\x10\x92", data, flags=re.DOTALL))  # fmt: skip
+            sink.close()
+
+        await asyncio.gather(pump(reader, to[1]), pump(to[0], writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = database_url.replace(f":{parts.port}/", f":{port}/")
+        with pytest.raises(Misconfigured, match="leads to a pooler"):
+            await asyncio.to_thread(migrate.migrate_up, url)
