@@ -26,6 +26,7 @@ class Client:
 
     http: aiohttp.ClientSession
     url: str
+    worker_url: str
 
     async def get(self, path: str, **params: str) -> Any:
         async with self.http.get(f"{self.url}/api/v1{path}", params=params) as answer:
@@ -85,7 +86,8 @@ async def hunter(companies: list[Company], scratch: Path) -> AsyncIterator[Clien
             running(environ, lambda _line: None, throwaway=True) as stack,
             aiohttp.ClientSession() as http,
         ):
-            yield Client(http, stack.url)
+            worker_url = f"http://127.0.0.1:{environ['HUNTER_WORKER_PORT']}"
+            yield Client(http, stack.url, worker_url)
     finally:
         server.terminate()
         await server.wait()
