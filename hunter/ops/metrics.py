@@ -9,6 +9,7 @@ from typing import Final
 
 from aioprometheus.collectors import Collector, Counter, Gauge, Histogram, Registry
 from aioprometheus.formats.text import TextFormatter
+from aioprometheus.histogram import Histogram as Observations
 from aioprometheus.mypy_types import LabelsType, NumericValueType
 
 from hunter import __version__
@@ -320,7 +321,10 @@ class Metrics:
         return Gauge(name, doc, registry=self.registry)
 
     def _histogram(self, name: str, doc: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(name, doc, registry=self.registry, buckets=buckets)
+        histogram = Histogram(name, doc, registry=self.registry, buckets=buckets)
+        if name not in LABELS:
+            histogram.set_value({}, Observations(*buckets))  # seen from the start, as counters are
+        return histogram
 
     def on_render(self, fill: Callable[[], None]) -> None:
         """Call `fill` before every scrape; it sets gauges from values at hand and never waits."""
