@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -102,6 +102,20 @@ class Api:
         """The Microsoft tenants with the leads to call first."""
         page = await self._ask(Page[TenantView], "GET", "/tenants", params={"limit": count})
         return page.items
+
+    async def download(
+        self, path: str, params: dict[str, str] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """A file, piece by piece. Raises Unavailable when it breaks off."""
+        try:
+            async with self._session.get(f"{self.url}/api/v1{path}", params=params) as answer:
+                if answer.status >= 400:
+                    raise _refusal(answer.status, await answer.read())
+                async for piece in answer.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, TimeoutError) as error:
+            told = f"no API answers at {self.url}, or the file from there broke off"
+            raise Unavailable(told) from error
 
     async def _ask(self, kind: type[T], method: str, path: str, **how: Any) -> T:
         try:

@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=10, metavar="N", help="leads to show, best first (default: 10)"
     )
     parser.add_argument(
+        "--rejects",
+        metavar="FILE",
+        help="write the rows set aside, each with its reason, to a file (.csv, .xlsx or .ndjson)",
+    )
+    parser.add_argument(
         "--no-wait", action="store_true", help="end as soon as the list is accepted"
     )
 
@@ -56,6 +61,8 @@ async def _ingest(path: Path, url: str, key: str, arguments: argparse.Namespace)
     async with Api(url, key) as api:
         batch = await api.ingest(path)
         tell_accepted(batch)
+        if arguments.rejects and batch.rejected_count:
+            await _save_rejects(api, batch.batch_id, Path(arguments.rejects))
         if arguments.no_wait:
             return Exit.OK
         with progress_bar(batch.accepted) as show:
@@ -63,6 +70,19 @@ async def _ingest(path: Path, url: str, key: str, arguments: argparse.Namespace)
         tell_done(done)
         print_leads(await api.best_leads(arguments.top))
         return exit_code(done)
+
+
+async def _save_rejects(api: Api, batch_id: str, path: Path) -> None:
+    suffix = path.suffix.lstrip(".").lower()
+    wanted = suffix if suffix in {"csv", "xlsx", "ndjson"} else "csv"
+    rejects = api.download(f"/ingest/batches/{batch_id}/rejects", {"format": wanted})
+    try:
+        with path.open("wb") as file:
+            async for piece in rejects:
+                file.write(piece)
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be written: {error.strerror}") from error
+    print(f"  rows set aside are in {path}")
 
 
 def tell_accepted(batch: BatchView) -> None:

@@ -49,6 +49,7 @@ COMMANDS: dict[str, str] = {
     "ingest": "send a company list to a running API and see the best leads",
     "brief": "prepare a call: what they run, why now, what to say, what to ask, which offer",
     "explain": "show why a domain is judged as it is, and what would change that",
+    "export": "write leads to a file: CSV, XLSX or NDJSON, or for Dynamics 365",
     "leads": "list leads of a running API by tenant or segment, or group them by tenant",
     "jobs": "list scan jobs of a running API, cancel one, or redrive what failed",
     "serve": "run the API",

@@ -25,7 +25,7 @@ from hunter.web.workbook import Workbook
 
 #: refused rows read at once for a file
 _REJECTS: Final = 1000
-_DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
+DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
 
 
 async def send_file(
@@ -48,7 +48,7 @@ async def send_file(
             book = Workbook(title, layout.headings, layout.widths)
             return await stream_xlsx(request, book, pages, f"{name}.xlsx")
         case _:
-            form = CsvForm(_DELIMITERS[query.delimiter], query.bom)
+            form = CsvForm(DELIMITERS[query.delimiter], query.bom)
             return await stream_csv(request, layout.headings, pages, f"{name}.csv", form)
 
 

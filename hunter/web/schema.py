@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Final, TypeVar
 from uuid import UUID
@@ -40,9 +41,14 @@ def read_json(body: bytes, kind: type[T]) -> T:
 
 def read_query(request: web.Request, kind: type[T]) -> T:
     """The query string as a value of `kind`; unknown parameters are refused by name."""
+    return read_values(request.query.items(), kind)
+
+
+def read_values(given: Iterable[tuple[str, str]], kind: type[T]) -> T:
+    """Parameters as a value of `kind`; raises InvalidInput naming the parameter."""
     values: dict[str, str | list[str]] = {}
     several = _lists(kind)
-    for name, value in request.query.items():
+    for name, value in given:
         if name in values and name not in several:
             raise InvalidInput(
                 f"The parameter {name[:60]} is given twice.",

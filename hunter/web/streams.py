@@ -91,7 +91,7 @@ async def stream_csv(
     form = form or CsvForm()
 
     def encode(rows: Sequence[Sequence[object]]) -> bytes:
-        return _csv_rows(rows, form.delimiter)
+        return csv_rows(rows, form.delimiter)
 
     head = (b"\xef\xbb\xbf" if form.bom else b"") + encode([header])
     headers = {"Content-Type": f"{CSV}; charset=utf-8"} | _attached(filename)
@@ -113,7 +113,14 @@ def _attached(filename: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{filename}"'}
 
 
-def _csv_rows(rows: Sequence[Sequence[object]], delimiter: str) -> bytes:
+def ndjson_rows(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    """Rows as lines of JSON objects."""
+    objects = [dict(zip(headings, row, strict=True)) for row in rows]
+    return msgspec.json.Encoder().encode_lines(objects)
+
+
+def csv_rows(rows: Sequence[Sequence[object]], delimiter: str) -> bytes:
+    """Rows as lines of CSV in UTF-8, no cell of which is a formula."""
     buffer = io.StringIO()
     csv.writer(buffer, delimiter=delimiter).writerows([_safe(cell) for cell in row] for row in rows)
     return buffer.getvalue().encode("utf-8", "replace")
