@@ -75,11 +75,18 @@ class LeadFilter(msgspec.Struct, frozen=True, kw_only=True):
                 return name
         return None
 
+    def pattern(self) -> str | None:
+        """What the search column is to be like; None without a search or below three letters."""
+        folded = fold(self.q) if self.q else ""
+        return like_pattern(folded) if len(folded) >= _TRIGRAM else None
+
     def digest(self) -> str:
         """What a cursor carries, so that it belongs to its query."""
         return blake2b(msgspec.json.encode(self), digest_size=6).hexdigest()
 
 
+#: letters of the first trigram; less than that no index can find inside a text
+_TRIGRAM: Final = 3
 #: columns asked for one value or several of a set
 _ONE_OF: Final = (
     "segment", "provider", "mx_operator", "gateway", "tenant_state", "mail_state", "posture",
@@ -161,10 +168,8 @@ def filter_arguments(wanted: LeadFilter, driven: str | None = None) -> list[obje
         values += [list(chosen) if chosen and not is_one and name != driven else None]
     values += [_listed(getattr(wanted, name)) for name, _, _ in _OTHERS]
     folded = fold(wanted.q) if wanted.q else ""
-    # three letters make the first trigram; less than that no index can find inside a text
-    prefix = folded if 0 < len(folded) < 3 else None
-    pattern = like_pattern(folded) if len(folded) >= 3 else None
-    return [*values, wanted.favourite, prefix, pattern]
+    prefix = folded if 0 < len(folded) < _TRIGRAM else None
+    return [*values, wanted.favourite, prefix, wanted.pattern()]
 
 
 def _listed(value: object) -> object:
@@ -194,6 +199,12 @@ _BY_CALL: Final = f"""
 """  # noqa: S608  # of constants
 #: without the priority; the best score of a priority stands at 9,000,000
 _SCORE_RANK: Final = "(call_rank - 9000000) % 10000000"
+#: where few match they are found once and sorted, instead of once in each stretch
+_BY_SCORE: Final = f"""
+    SELECT {_ROW} FROM lead
+    WHERE {WHERE} AND ({_A}::integer IS NULL OR ({_SCORE_RANK}, domain) > ({_A}, {_B}::text))
+    ORDER BY {_SCORE_RANK}, domain LIMIT {_LIMIT}
+"""  # noqa: S608  # of constants
 #: stretches of one segment each, as the index has them; never scanned leads are a stretch of ''
 _BY_CONFIDENCE: Final = f"""
     SELECT lead.* FROM unnest({_C}::text[]) AS s(segment) CROSS JOIN LATERAL (
@@ -247,9 +258,16 @@ class Query(msgspec.Struct, frozen=True):
     driven: str | None = None
 
 
-def query_for(wanted: LeadFilter, sort: Sort, key: tuple[Any, str] | None) -> Query | None:
-    """The statement for a page behind `key`; None when nothing can be there."""
+def query_for(
+    wanted: LeadFilter, sort: Sort, key: tuple[Any, str] | None, *, is_few: bool = False
+) -> Query | None:
+    """The statement for a page behind `key`; None when nothing can be there.
+
+    `is_few` says that the search alone leaves few leads.
+    """
     match sort:
+        case Sort.CALL | Sort.SCORE if is_few:
+            return Query(_BY_CALL if sort is Sort.CALL else _BY_SCORE, key or (None, None))
         case Sort.CALL | Sort.SCORE:
             return _query_by_rank(wanted, sort, key)
         case Sort.CONFIDENCE:
@@ -261,10 +279,20 @@ def query_for(wanted: LeadFilter, sort: Sort, key: tuple[Any, str] | None) -> Qu
     return Query(STATEMENTS[sort, None], place)
 
 
+def is_merged(wanted: LeadFilter, sort: Sort) -> bool:
+    """True when a list is merged out of several stretches of call order."""
+    return sort is Sort.SCORE or (
+        sort is Sort.CALL and not (_is_plain(wanted) and wanted.several() is None)
+    )
+
+
+def _is_plain(wanted: LeadFilter) -> bool:
+    return wanted.priority is None and wanted.min_score is None and wanted.max_score is None
+
+
 def _query_by_rank(wanted: LeadFilter, sort: Sort, key: tuple[Any, str] | None) -> Query | None:
-    column = wanted.several()
-    is_plain = wanted.priority is None and wanted.min_score is None and wanted.max_score is None
-    if sort is Sort.CALL and is_plain and column is None:
+    column, is_plain = wanted.several(), _is_plain(wanted)
+    if not is_merged(wanted, sort):
         return Query(_BY_CALL, key or (None, None))
     whole = [(0, (_NEVER + 2) * _PER_PRIORITY)]
     ranges = (

@@ -11,7 +11,14 @@ import msgspec
 from hunter.core.errors import NotFound
 from hunter.core.judgement import Judgement
 from hunter.store.database import Connection
-from hunter.store.lead_filters import LeadFilter, Sort, filter_arguments, query_for, score_rank
+from hunter.store.lead_filters import (
+    LeadFilter,
+    Sort,
+    filter_arguments,
+    is_merged,
+    query_for,
+    score_rank,
+)
 from hunter.store.pages import Page, read_cursor, write_cursor
 
 _judgement_of: Final = msgspec.json.Decoder(Judgement).decode
@@ -115,7 +122,8 @@ async def search(
     """
     kind = f"leads:{sort.value}:{wanted.digest()}"
     key, domain = read_cursor(kind, after, _KEYS[sort], str)
-    query = query_for(wanted, sort, None if domain is None else (key, domain))
+    few = await is_few(conn, wanted, sort)
+    query = query_for(wanted, sort, None if domain is None else (key, domain), is_few=few)
     if query is None:
         return Page([])
     statement = await conn.prepare(query.statement)
@@ -125,6 +133,24 @@ async def search(
     if len(rows) <= limit:
         return Page(leads)
     return Page(leads, write_cursor(kind, *_key(rows[limit - 1], sort)))
+
+
+#: so many leads are found and sorted sooner than a list is walked for them
+_FEW: Final = 300
+#: whichever way the planner goes, it ends soon: at the last match, or where there are enough of them
+_COUNT: Final[LiteralString] = """
+    SELECT count(*) FROM (SELECT FROM lead WHERE search LIKE $1 LIMIT $2) found
+"""
+
+
+async def is_few(conn: Connection, wanted: LeadFilter, sort: Sort) -> bool:
+    """True when the search alone leaves so few leads that they are found and sorted at once."""
+    pattern = wanted.pattern()
+    # one stretch is searched once either way, and there the planner chooses well by itself
+    if pattern is None or not is_merged(wanted, sort):
+        return False
+    statement = await conn.prepare(_COUNT)
+    return bool(await statement.fetchval(pattern, _FEW + 1) <= _FEW)
 
 
 def _key(row: Mapping[str, Any], sort: Sort) -> tuple[object, str]:

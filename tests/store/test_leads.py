@@ -224,12 +224,14 @@ _SEVERAL: list[dict[str, Any]] = [
     {"min_score": 1, "max_score": 3},
     {"priority": (2, 3), "provider": ("google", "zoho"), "min_score": 2},
     {"q": "c1"},
+    {"q": "c1.", "priority": (1, 2, 3), "segment": ("migration", "cold", "skip")},
+    {"q": "c1", "provider": ("google", "zoho"), "max_score": 3},
 ]
 
 
 @pytest.mark.parametrize("sort", Sort)
 async def test_pages_of_every_filter_are_its_list_cut_up(
-    db: Database, judgement: Judge, sort: Sort
+    db: Database, judgement: Judge, sort: Sort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is merged out of stretches is what one sort of everything gives."""
     known = [
@@ -250,8 +252,10 @@ async def test_pages_of_every_filter_are_its_list_cut_up(
         for wanted in _SEVERAL:
             expected = [lead.domain for lead in everything.items if _fits(lead, wanted)]
             assert expected
-            assert await _paged(conn, LeadFilter(**wanted), sort, 100) == expected
-            assert await _paged(conn, LeadFilter(**wanted), sort, 3) == expected
+            for few in (1000, 0):  # a search that is found and sorted, and one that is walked for
+                monkeypatch.setattr(leads, "_FEW", few)
+                assert await _paged(conn, LeadFilter(**wanted), sort, 100) == expected
+                assert await _paged(conn, LeadFilter(**wanted), sort, 3) == expected
 
 
 async def test_pages_by_name_hold_every_lead_once_while_others_come_and_go(

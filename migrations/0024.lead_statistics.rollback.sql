@@ -1,0 +1,1 @@
+DROP STATISTICS lead_together;
