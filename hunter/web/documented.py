@@ -84,7 +84,7 @@ def path_parameter(name: str) -> dict[str, Any]:
 def header_parameters(route: Route) -> list[dict[str, Any]]:
     """The headers that a route reads."""
     names: list[str] = []
-    if route.path == "/scan/domain":
+    if route.path == "/scan/domain" or route.path.endswith("/rescan"):
         names.append("Prefer")
     if route.method == "POST" and route.path in _KEYED:
         names.append("Idempotency-Key")

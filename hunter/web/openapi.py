@@ -67,7 +67,9 @@ def _kinds() -> list[Any]:
     """Every type of the wire, each once."""
     found: list[Any] = [Problem]
     for route in _documented():
-        found += [route.query, *route.answers.values(), *route.body.values()]
+        found += [route.query, *route.body.values()]
+        for answer in route.answers.values():
+            found += answer if isinstance(answer, tuple) else (answer,)
     unique = {id(kind): kind for kind in found if kind is not None and not isinstance(kind, str)}
     return list(unique.values())
 
@@ -115,7 +117,9 @@ def _answer(
         "headers": answer_headers(route, status, is_earlier=is_earlier),
     }
     content = {}
-    if kind is not None:
+    if isinstance(kind, tuple):
+        content["application/json"] = {"schema": {"anyOf": [refs[id(each)] for each in kind]}}
+    elif kind is not None:
         content["application/json"] = {"schema": refs[id(kind)]}
     if status == HTTPStatus.OK:
         for name, told in FILES.get(route.path, {}).items():

@@ -213,6 +213,87 @@ class LanguageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lang: Language | None = None
 
 
+ChangeKind = Literal[
+    "mx_changed",
+    "provider_changed",
+    "gateway_changed",
+    "gateway_removed",
+    "spf_changed",
+    "dkim_changed",
+    "dkim_key_rotated",
+    "dmarc_added",
+    "dmarc_removed",
+    "dmarc_strengthened",
+    "dmarc_weakened",
+    "product_added",
+    "product_removed",
+    "score_changed",
+    "segment_changed",
+    "tenant_state_changed",
+    "nameserver_changed",
+    "expire_soon",
+    "expired",
+    "domain_gone",
+    "dane_ready",
+    "reclassified",
+    "fact_table_effect",
+    "observation_failed",
+    "scan_health_degraded",
+]
+
+
+class ChangesWanted(PageQuery, frozen=True, forbid_unknown_fields=True):
+    """Which changes."""
+
+    #: any of these; without it, all that may notify a customer
+    kind: tuple[ChangeKind, ...] | None = None
+    since: Moment | None = None
+    #: before this moment
+    until: Moment | None = None
+    #: of the sentences; Accept-Language is asked without it
+    lang: Language | None = None
+
+
+class LeadChangesQuery(ChangesWanted, frozen=True, forbid_unknown_fields=True):
+    """Which changes of a lead."""
+
+
+class ChangesQuery(ChangesWanted, frozen=True, forbid_unknown_fields=True):
+    """Which changes of all leads."""
+
+    #: of the lead after the change
+    segment: tuple[Segment, ...] | None = None
+    #: of the lead after the change, or the one it left
+    provider: str | None = None
+
+
+class LeadQuery(LanguageQuery, frozen=True, forbid_unknown_fields=True):
+    """A lead, now or in the past."""
+
+    #: a day (its end, UTC) or a moment (RFC 3339): the records known then
+    as_of: str | None = None
+    #: with as_of: what became different between the two
+    compare_to: str | None = None
+
+
+class RescanFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Leads to be scanned again, by what is known of them."""
+
+    segment: Segment | None = None
+    provider: str | None = None
+    priority: Annotated[int, msgspec.Meta(ge=1, le=6)] | None = None
+    #: those not scanned since
+    scanned_before: Moment | None = None
+
+
+class RescanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Known leads to be scanned again: a list of them, or a filter."""
+
+    domains: tuple[str, ...] = ()
+    filter: RescanFilter | None = None
+    depth: Depth | None = None
+
+
 class RejectsQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """A page of what was refused, or all of it as a file."""
 

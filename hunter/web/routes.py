@@ -21,6 +21,7 @@ from hunter.store.job_desk import JobDesk
 from hunter.store.jobs import JobProgress
 from hunter.store.lead_notes import Label
 from hunter.store.pages import Page
+from hunter.store.schedule import State
 from hunter.store.suppressions import Suppression
 from hunter.web import (
     admin,
@@ -30,6 +31,7 @@ from hunter.web import (
     api_keys,
     assets,
     calibration,
+    changes,
     contacts,
     dashboard,
     events,
@@ -39,7 +41,9 @@ from hunter.web import (
     leads,
     notes,
     pages,
+    past,
     pushes,
+    rescans,
     scans,
     summaries,
 )
@@ -67,6 +71,7 @@ from hunter.web.requests import (
     AuditQuery,
     BulkRequest,
     CalibrationQuery,
+    ChangesQuery,
     CompanyRequest,
     DepthQuery,
     DeskQuery,
@@ -76,12 +81,15 @@ from hunter.web.requests import (
     JobsQuery,
     KeyChange,
     LanguageQuery,
+    LeadChangesQuery,
+    LeadQuery,
     LeadsQuery,
     NewKeyRequest,
     NoQuery,
     PageQuery,
     RejectsQuery,
     ReportQuery,
+    RescanRequest,
     ResultsQuery,
     RotateRequest,
     ScanRequest,
@@ -112,7 +120,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     query: Any = None
     #: content types of the body; for JSON its type, for others a sentence
     body: dict[str, Any] = {}
-    #: status to type of the answer
+    #: status to type of the answer; several where the query decides
     answers: dict[int, Any] = {}
     #: a signed body lets a caller in without a key
     takes_signature: bool = False
@@ -181,6 +189,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route(method="POST", path="/scan/domain", scope=Scope.SCAN_WRITE, handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
     _route("POST", "/scan/bulk", Scope.SCAN_WRITE, scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
+    Route(method="POST", path="/scan/bulk/rescan", scope=Scope.SCAN_WRITE, handler=rescans.rescan_bulk, summary="Scan known leads again, listed or by a filter; Prefer: wait=N waits for the changes found", answers={200: rescans.RescanView, 202: JobView}, body={_JSON: RescanRequest}),
+    Route(method="POST", path="/scan/{domain}/rescan", scope=Scope.SCAN_WRITE, handler=rescans.rescan_domain, summary="Scan a known lead again; Prefer: wait=N waits for the changes found", answers={200: rescans.RescanView, 202: JobView}, query=DepthQuery),
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
     _route("GET", "/scan/bulk/{job_id}/results", Scope.SCAN_READ, scans.job_results, "Results: a page as JSON, or all as NDJSON, CSV or XLSX", Page[ResultView], query=ResultsQuery),
@@ -192,7 +202,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/leads", Scope.LEADS_READ, leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
     _route("GET", "/leads/export", Scope.EXPORT_READ, exports.export_leads, "Leads as a file: CSV, XLSX or NDJSON, for people or for Dynamics 365", query=ExportQuery),
     _route("GET", "/tenants", Scope.LEADS_READ, leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
-    _route("GET", "/leads/{domain}", Scope.LEADS_READ, leads.show, "A lead with its evidence", LeadView, query=LanguageQuery),
     _route("PATCH", "/leads/{domain}", Scope.LEADS_WRITE, notes.edit_lead, "Change notes, mark, tags and favourite of a lead; If-Match holds it to a version", LeadView, body={_JSON: notes.LeadEdit, "application/merge-patch+json": notes.LeadEdit}, query=LanguageQuery),
     _route("DELETE", "/leads/{domain}", Scope.LEADS_WRITE, notes.delete_lead, "Delete every row of a name, for good: it is never stored again until an administrator lifts that", status=204),
     _route("PUT", "/leads/{domain}/tags/{tag}", Scope.LEADS_WRITE, notes.add_tag, "Tag a lead", LeadView, query=LanguageQuery),
@@ -201,6 +210,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("DELETE", "/leads/{domain}/favourite", Scope.LEADS_WRITE, notes.unfavour, "Make a lead no favourite", LeadView, query=LanguageQuery),
     _route("POST", "/leads/{domain}/label", Scope.LEADS_WRITE, notes.add_label, "Say what is right where Hunter is wrong", Label, status=201, body={_JSON: notes.LabelRequest}),
     _route("GET", "/leads/{domain}/labels", Scope.LEADS_READ, notes.list_labels, "What people said of a lead, newest first", Page[Label], query=PageQuery),
+    _route("GET", "/leads/{domain}", Scope.LEADS_READ, past.show, "A lead with its evidence; as_of=2026-01-31 as it was known then", (LeadView, past.ComparisonView), query=LeadQuery),
+    _route("GET", "/leads/{domain}/history", Scope.LEADS_READ, changes.lead_history, "What was seen of a lead over time, newest first", Page[changes.ObservationView], query=PageQuery),
+    _route("GET", "/leads/{domain}/changes", Scope.LEADS_READ, changes.lead_changes, "What became different about a lead, and what waits for a second look", changes.LeadChanges, query=LeadChangesQuery),
+    _route("GET", "/changes", Scope.LEADS_READ, changes.all_changes, "What became different about all leads, newest first", Page[changes.ChangeView], query=ChangesQuery),
     _route("GET", "/leads/{domain}/score-breakdown", Scope.LEADS_READ, leads.breakdown, "The lines a lead's score adds up from", ScoreBreakdown),
     _route("GET", "/leads/{domain}/explain", Scope.LEADS_READ, leads.explained, "The chain of reasoning about a lead, and what would change it", ExplanationView, query=LanguageQuery),
     _route("POST", "/leads/{domain}/enrich", Scope.LEADS_WRITE, contacts.enrich, "Add people to a lead, or renew what is known of them", EnrichView, body={_JSON: EnrichRequest}),
@@ -239,6 +252,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("GET", "/admin/jobs", Scope.ADMIN, admin.list_jobs, "Jobs of every lane and state: what waits, since when, and what was given up", Page[JobDesk], query=DeskQuery),
     _route("POST", "/admin/jobs/{job_id}/cancel", Scope.ADMIN, admin.cancel_job, "Stop a job of any lane; what is done stays", JobProgress),
     _route("POST", "/admin/jobs/{job_id}/redrive", Scope.ADMIN, admin.redrive_job, "Scan again, as a new job, what failed in a finished one of any lane", JobProgress, status=202),
+    _route("GET", "/admin/schedule", Scope.ADMIN, rescans.show_schedule, "Scans that Hunter makes by itself: what is due, paused, or held", State),
+    _route("POST", "/admin/schedule/pause", Scope.ADMIN, rescans.pause_schedule, "Scan no lead by itself until resumed", State),
+    _route("POST", "/admin/schedule/resume", Scope.ADMIN, rescans.resume_schedule, "Scan leads by itself again", State),
+    _route("POST", "/admin/schedule/release", Scope.ADMIN, rescans.release_schedule, "For an hour, confirm changes however many there are: an operator has looked", State),
     _route("GET", "/admin/rules", Scope.ADMIN, admin.show_rules, "The rules in force, their files, and how re-judging by them goes", admin.RulesView),
     _route("GET", "/admin/audit", Scope.ADMIN, admin.audit_log, "Every write, newest first: who, what, which, when", Page[audit.Entry], query=AuditQuery),
     _route("GET", "/admin/api-keys", Scope.ADMIN, api_keys.index, "Keys, newest first; never their secrets", Page[ApiKey], query=PageQuery),

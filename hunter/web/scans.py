@@ -85,7 +85,7 @@ async def scan_bulk(request: web.Request) -> web.Response:
     else:
         names = _lines(request, digest, is_ndjson=kind != TEXT)
     accepted = await _accept(request, names, "bulk", depth or Depth.QUICK, digest)
-    return render(job_view(accepted), status=202, headers=_located(accepted.job_id))
+    return render(job_view(accepted), status=202, headers=located(accepted.job_id))
 
 
 def _depth(in_body: Depth | None, in_query: Depth | None) -> Depth:
@@ -172,14 +172,15 @@ def _from_json(text: bytes) -> str:
     return name if isinstance(name, str) else name.domain
 
 
-def _located(job_id: str) -> dict[str, str]:
+def located(job_id: str) -> dict[str, str]:
+    """The header that says where the job is."""
     return {"Location": f"{API}/scan/bulk/{job_id}"}
 
 
 async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
     """The result when it comes within `Prefer: wait=N`, else where to look for it."""
-    headers = _located(accepted.job_id)
-    if (wait_s := _preferred_wait(request)) and _may_wait(request):
+    headers = located(accepted.job_id)
+    if (wait_s := preferred_wait(request)) and may_wait(request):
         headers["Preference-Applied"] = f"wait={wait_s}"
         result = await _wait_for_result(request, UUID(accepted.job_id), wait_s)
         if result is not None:
@@ -189,12 +190,12 @@ async def answer_job(request: web.Request, accepted: Accepted) -> web.Response:
     return render(job_view(accepted), status=202, headers=headers)
 
 
-def _may_wait(request: web.Request) -> bool:
+def may_wait(request: web.Request) -> bool:
     """Give the place among the writes to others while waiting; False when too many wait already."""
     return request[PLACE].move_to(request.app[ADMISSION].gates[Load.STREAM])
 
 
-def _preferred_wait(request: web.Request) -> int:
+def preferred_wait(request: web.Request) -> int:
     """Seconds of `Prefer: wait=N` (RFC 7240 section 4.3), at most WAIT_MAX_S; 0 without."""
     found = _WAIT.search(",".join(request.headers.getall("Prefer", [])))
     return min(int(found[1]), WAIT_MAX_S) if found else 0
@@ -272,7 +273,7 @@ async def redrive_job(request: web.Request) -> web.Response:
         return await jobs.progress(conn, made)
 
     job = await request.app[DB].transact(work)
-    return render(job, status=202, headers=_located(job.job_id))
+    return render(job, status=202, headers=located(job.job_id))
 
 
 async def job_rejects(request: web.Request) -> web.StreamResponse:
