@@ -15,6 +15,8 @@ import msgspec
 from hunter.core.errors import InvalidInput, Unavailable
 from hunter.store.jobs import JobProgress
 from hunter.store.pages import Page
+from hunter.store.schedule import State
+from hunter.web.changes import ChangeView, LeadChanges, ObservationView
 from hunter.web.receipts import BatchView
 from hunter.web.views import LeadItem, TenantView
 
@@ -97,6 +99,29 @@ class Api:
         params = {"limit": count, **wanted}
         page = await self._ask(Page[LeadItem], "GET", "/leads", params=params)
         return page.items
+
+    async def history(self, domain: str, count: int) -> list[ObservationView]:
+        """What was seen of a lead, newest first."""
+        path = f"/leads/{quote(domain, safe='')}/history"
+        page = await self._ask(Page[ObservationView], "GET", path, params={"limit": count})
+        return page.items
+
+    async def lead_changes(self, domain: str, count: int, lang: str) -> LeadChanges:
+        """What became different about a lead, newest first."""
+        path = f"/leads/{quote(domain, safe='')}/changes"
+        return await self._ask(LeadChanges, "GET", path, params={"limit": count, "lang": lang})
+
+    async def changes(self, count: int, **wanted: str) -> list[ChangeView]:
+        """What became different about all leads, newest first."""
+        params = {"limit": count, **wanted}
+        page = await self._ask(Page[ChangeView], "GET", "/changes", params=params)
+        return page.items
+
+    async def schedule(self, action: str | None = None) -> State:
+        """How the schedule stands, after pause, resume or release."""
+        if action is None:
+            return await self._ask(State, "GET", "/admin/schedule")
+        return await self._ask(State, "POST", f"/admin/schedule/{action}")
 
     async def tenants(self, count: int) -> list[TenantView]:
         """The Microsoft tenants with the leads to call first."""
