@@ -31,7 +31,15 @@ _ASKED: Final = {
     "Accept-Language": "en or tr; `lang` goes before it.",
 }
 _KEYED: Final = frozenset(
-    {"/scan/domain", "/scan/bulk", "/ingest/domain", "/ingest/csv", "/ingest/webhook"}
+    {
+        "/scan/domain",
+        "/scan/bulk",
+        "/scan/{domain}/rescan",
+        "/scan/bulk/rescan",
+        "/ingest/domain",
+        "/ingest/csv",
+        "/ingest/webhook",
+    }
 )
 _SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 #: reads of one lead that have an ETag

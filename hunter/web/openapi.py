@@ -116,7 +116,7 @@ def _answer(
         "description": HTTPStatus(status).phrase,
         "headers": answer_headers(route, status, is_earlier=is_earlier),
     }
-    content = {}
+    content: dict[str, Any] = {}
     if isinstance(kind, tuple):
         content["application/json"] = {"schema": {"anyOf": [refs[id(each)] for each in kind]}}
     elif kind is not None:
