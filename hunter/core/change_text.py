@@ -24,7 +24,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     Kind.PRODUCT_ADDED: ("Traces of {b} appeared.", "{b} izleri ortaya çıktı."),
     Kind.PRODUCT_REMOVED: ("The traces of {a} are gone.", "{a} izleri kayboldu."),
     Kind.SCORE_CHANGED: ("The score is {b}, before {a}.", "Puan {b}, önce {a}."),
-    Kind.SEGMENT_CHANGED: ("The segment is {b}, before {a}.", "Grup {b}, önce {a}."),
+    Kind.SEGMENT_CHANGED: ("The segment is {b}, before {a}.", "Segment {b}, önce {a}."),
     Kind.TENANT_STATE_CHANGED: ("The Microsoft 365 tenant is now in state {b}, before {a}.", "Microsoft 365 kiracısının durumu {b}, önce {a}."),
     Kind.NAMESERVER_CHANGED: ("The name servers are {b}, before {a}.", "Ad sunucuları {b}, önce {a}."),
     Kind.EXPIRE_SOON: ("The registration ends on {b}.", "Alan adının kaydı {b} tarihinde bitiyor."),
