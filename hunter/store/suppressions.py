@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.errors import NotFound
+from hunter.store import audit
 from hunter.store.database import LONG_S, Connection
 from hunter.store.folding import like_pattern
 from hunter.store.identifiers import uuid7
@@ -83,6 +84,11 @@ _DELETES: Final[tuple[LiteralString, ...]] = (
 )
 _SCAN_REJECTS: Final[LiteralString] = "UPDATE scan_reject SET input = $2 WHERE input ILIKE $1"
 _INGEST_REJECTS: Final[LiteralString] = "UPDATE ingest_reject SET value = $2 WHERE value ILIKE $1"
+#: who did what stays, to which lead does not
+_AUDIT: Final[LiteralString] = """
+    UPDATE audit_log SET target = replace(target, $1, $2)
+    WHERE target = $1 OR starts_with(target, $1 || '/')
+"""
 _RULES: Final[LiteralString] = """
     UPDATE alert_rule SET domains = array_replace(domains, $1, $2) WHERE domains @> ARRAY[$1]
 """
@@ -114,8 +120,10 @@ async def suppress(conn: Connection, domain: str, *, reason: str, caller: str) -
     pattern = like_pattern(domain)
     for statement in (_SCAN_REJECTS, _INGEST_REJECTS):
         await conn.execute(statement, pattern, REDACTED, timeout=LONG_S)
+    await conn.execute(_AUDIT, domain, pseudonym, timeout=LONG_S)
     await conn.execute(_RULES, domain, pseudonym)
     await conn.execute(_SLICES, domain)
+    await audit.record(conn, "lead.suppressed", pseudonym)
 
 
 _LIST: Final[LiteralString] = """

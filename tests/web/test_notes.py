@@ -194,6 +194,30 @@ async def test_a_deleted_lead_is_gone_and_stays_away(client: Client, add_lead: A
     assert ingest.status == 422
 
 
+async def test_no_table_names_a_deleted_lead_the_audit_log_included(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    await add_lead("acme.com")
+    await client.patch(LEAD, json={"mark": "won"})
+    await client.put(f"{LEAD}/tags/a")
+    await client.post("/api/v1/scan/bulk", json={"domains": ["acme.com", "not acme.com", "b.com"]})
+
+    assert (await client.delete(LEAD)).status == 204
+
+    names = await database.fetch(
+        "SELECT oid::regclass::text AS name FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    for table in (row["name"] for row in names):
+        found = await database.fetch(
+            f"SELECT t::text FROM {table} t WHERE position('acme' IN lower(t::text)) > 0"
+        )
+        assert found == [], table
+    actions = await database.fetch("SELECT action, target FROM audit_log ORDER BY id")
+    assert actions[-1]["action"] == "lead.suppressed"
+    assert len({row["target"] for row in actions if "suppressed" in row["target"]}) == 2
+
+
 async def test_a_suppression_is_listed_without_its_name_and_lifted(client: Client) -> None:
     path = "/api/v1/admin/suppressions"
     made = await client.post(path, json={"domain": "acme.com", "reason": "Asked by letter."})
