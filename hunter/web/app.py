@@ -26,6 +26,7 @@ from hunter.store.migrate import require_schema
 from hunter.web.addresses import networks
 from hunter.web.admission import ADMISSION, Admission
 from hunter.web.callers import CALLERS, Callers
+from hunter.web.connection import ApiRunner
 from hunter.web.events import BOARD, Board
 from hunter.web.keys import (
     CONFIG,
@@ -171,7 +172,7 @@ async def run_api(config: Config, *, stop: asyncio.Event) -> None:
     port is taken.
     """
     app = create_app(config)
-    runner = web.AppRunner(
+    runner = ApiRunner(
         app,
         access_log=None,
         keepalive_timeout=KEEPALIVE_S,
@@ -181,6 +182,8 @@ async def run_api(config: Config, *, stop: asyncio.Event) -> None:
     try:
         host, port = await listen(runner, config.host, config.port, setting="HUNTER_PORT")
         log.info("api listening", host=host, port=port, open=not config.admin_key)
+        if not config.admin_key:
+            log.warning("the api is open: anybody may do everything; set HUNTER_ADMIN_KEY")
         await stop.wait()
         app[HEALTH].draining = True
         log.info("api draining", delay_s=config.drain_delay_s, grace_s=config.drain_grace_s)

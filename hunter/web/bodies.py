@@ -26,6 +26,9 @@ JSON_MAX_BYTES: Final = 16 * 1024 * 1024
 #: a longer line holds no name; what is beyond is dropped, the line is refused
 LINE_MAX_BYTES: Final = 4096
 
+#: what the framework unpacks; it would hand on anything else as it is
+_CODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+
 _WAY_OUT: Final = "Send the names as NDJSON (application/x-ndjson) or as text lines (text/plain), or split the list."
 
 
@@ -34,6 +37,9 @@ def media_type(request: web.Request, *allowed: str) -> str:
 
     A missing content type is the first allowed one.
     """
+    coding = ", ".join(request.headers.getall("Content-Encoding", [])).strip().lower()
+    if coding not in _CODINGS:
+        raise WrongMediaType(f"This path does not unpack {coding[:40]}. Send gzip, or no coding.")
     given = request.content_type if "Content-Type" in request.headers else allowed[0]
     if given not in allowed:
         raise WrongMediaType(f"This path does not read {given}. Send one of: {', '.join(allowed)}.")
