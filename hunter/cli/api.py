@@ -142,6 +142,10 @@ class Api:
             told = f"no API answers at {self.url}, or the file from there broke off"
             raise Unavailable(told) from error
 
+    async def ask(self, kind: type[T], method: str, path: str, **how: Any) -> T:
+        """Any operation under /api/v1, its answer as a value of `kind`."""
+        return await self._ask(kind, method, path, **how)
+
     async def _ask(self, kind: type[T], method: str, path: str, **how: Any) -> T:
         try:
             async with self._session.request(method, f"{self.url}/api/v1{path}", **how) as answer:

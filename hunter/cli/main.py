@@ -55,6 +55,7 @@ COMMANDS: dict[str, str] = {
     "changes": "list what became different about all leads of a running API",
     "schedule": "show, pause or resume the scans that a running Hunter makes by itself",
     "jobs": "list scan jobs of a running API, cancel one, or redrive what failed",
+    "alerts": "list alert rules and messages of a running API, test one, or send again",
     "serve": "run the API",
     "work": "run a worker",
     "migrate": "bring the database schema up to date, or back",

@@ -85,6 +85,7 @@ async def test_every_command_reports_all_wrong_settings_at_once(hunter: Hunter, 
         "migrate": ["up"],
         "doctor": ["dns"],
         "jobs": ["list"],
+        "alerts": ["rules"],
         "rules": ["fit", "x.json"],
         "spf": ["a.test", "192.0.2.1"],
     }

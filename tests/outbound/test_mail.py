@@ -64,7 +64,7 @@ class Server:
     ) -> str:
         """A whole message."""
         if self.dies_in_data:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             return "250 nobody hears this"
         is_tls = session.ssl is not None
