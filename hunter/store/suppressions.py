@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from hunter.core.errors import NotFound
-from hunter.store import audit
+from hunter.store import alerts, audit
 from hunter.store.database import LONG_S, Connection
 from hunter.store.folding import like_pattern
 from hunter.store.identifiers import uuid7
@@ -74,9 +74,6 @@ _RESULTS: Final[LiteralString] = """
     WHERE job_id = ANY($4::uuid[]) AND domain = $1
 """
 _DELETES: Final[tuple[LiteralString, ...]] = (
-    "DELETE FROM delivery WHERE domain = $1",
-    "DELETE FROM alert WHERE domain = $1",
-    "DELETE FROM alert_event WHERE domain = $1",
     "DELETE FROM observation WHERE domain = $1",
     "DELETE FROM change WHERE domain = $1",
     "DELETE FROM lead WHERE domain = $1",
@@ -115,6 +112,7 @@ async def suppress(conn: Connection, domain: str, *, reason: str, caller: str) -
     await conn.execute(_CHUNKS, domain, pseudonym, jobs, timeout=LONG_S)
     await conn.fetchval(_LEAD, domain)
     await conn.execute(_RESULTS, domain, pseudonym, REASON, jobs, timeout=LONG_S)
+    await alerts.forget(conn, domain)
     for statement in _DELETES:
         await conn.execute(statement, domain, timeout=LONG_S)
     pattern = like_pattern(domain)
