@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from hunter.store import suppressions
 from hunter.store.chunks import FAILURES_MAX, LOSSES_MAX
 from hunter.store.database import Connection
 
@@ -25,8 +26,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 # A lease that ran out is counted by the next claim, so the last loss of a condemned chunk, which
 # nobody claims any more, is counted here. One that ran out while PostgreSQL was away is none.
-_CONDEMNED: Final[LiteralString] = """
-    WITH suspect AS (
+_SUSPECT: Final[LiteralString] = """
+    suspect AS (
         SELECT id, losses + is_lost::integer AS losses, alone AND (is_lost OR state = 'ready') AS proved
         FROM (
             SELECT *, state = 'leased' AND leased_at > greatest(
@@ -38,13 +39,17 @@ _CONDEMNED: Final[LiteralString] = """
         ) c
         WHERE losses + is_lost::integer >= $1 OR failures >= $2
     )
+"""
+_ANY: Final[LiteralString] = f"WITH {_SUSPECT} SELECT EXISTS (SELECT FROM suspect)"  # noqa: S608  # of constants
+_CONDEMNED: Final[LiteralString] = f"""
+    WITH {_SUSPECT}
     SELECT c.id, c.job_id, c.lane, c.domains, c.failures, c.reason, suspect.losses
     FROM scan_chunk c JOIN suspect USING (id)
     WHERE (cardinality(c.domains) > 1 OR suspect.proved)
       -- looked at again once locked: somebody may have claimed it in between
       AND (c.state = 'ready' OR c.state = 'leased' AND c.lease_until < now())
     ORDER BY c.id LIMIT 50 FOR UPDATE OF c SKIP LOCKED
-"""
+"""  # noqa: S608  # of constants
 _SPLIT: Final[LiteralString] = """
     UPDATE scan_chunk SET state = 'split', epoch = epoch + 1, lease_until = NULL, losses = $2
     WHERE id = $1
@@ -65,6 +70,9 @@ async def condemn(conn: Connection) -> list[Verdict]:
     Run inside a transaction. A parent keeps its id and fences out whoever still works on it; its
     parts start anew.
     """
+    if not await conn.fetchval(_ANY, LOSSES_MAX, FAILURES_MAX):
+        return []
+    await suppressions.wait(conn)
     found = await conn.fetch(_CONDEMNED, LOSSES_MAX, FAILURES_MAX)
     verdicts = []
     for row in found:

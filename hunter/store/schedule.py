@@ -10,7 +10,7 @@ import msgspec
 
 from hunter.core.answers import Depth
 from hunter.core.health import Sample, Trust
-from hunter.store import chunks, jobs
+from hunter.store import chunks, jobs, suppressions
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
 
@@ -61,6 +61,7 @@ async def take_due(conn: Connection, *, open_max: int, chunk_size: int) -> list[
     room = open_max - int(await conn.fetchval(_OPEN))
     if room <= 0:
         return []
+    await suppressions.wait(conn)
     rows = await conn.fetch(_TAKE, min(room * chunk_size, 5000), _AGAIN_S)
     groups: dict[tuple[bool, Depth], list[str]] = {}
     for row in rows:

@@ -49,6 +49,17 @@ async def among(conn: Connection, domains: Sequence[str]) -> dict[str, str]:
     return {row["domain"]: row["pseudonym"] for row in await conn.fetch(_AMONG, domains)}
 
 
+_WAIT: Final[LiteralString] = "SELECT pg_advisory_xact_lock_shared(4851)"
+
+
+async def wait(conn: Connection) -> None:
+    """Wait for a deletion to end, inside a transaction; none begins before the transaction ends.
+
+    For those that lock rows and then store names of them: a deletion wants the rows they lock.
+    """
+    await conn.execute(_WAIT)
+
+
 _WAIT_ALONE: Final[LiteralString] = "SELECT pg_advisory_xact_lock(4851)"
 _ADD: Final[LiteralString] = """
     INSERT INTO suppression (id, digest, reason, caller)
