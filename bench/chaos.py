@@ -27,12 +27,13 @@ import uvloop
 from chaos_alerts import Alerts, Teller, receiving
 from chaos_audit import audit, longest_stall, repeated, work_done
 from chaos_cluster import HUNTER, Cluster, Shape, running
+from chaos_edits import Edited, Editor
 from chaos_faults import FAULTS, Storm
 from chaos_load import Callers
 from chaos_naive import NaiveCallers
 from chaos_names import names_and_zone
 from chaos_recovery import measure
-from chaos_report import Line, alerted, counted, measured, table, write
+from chaos_report import Line, alerted, counted, edited, measured, table, write
 
 from hunter.core.points import Point
 
@@ -90,8 +91,10 @@ class Run:
         cluster: Cluster,
         callers: Callers,
         teller: Teller | None,
+        editor: Editor | None,
     ) -> None:
         self.teller = teller
+        self.editor = editor
         self.cluster = cluster
         self.callers = callers
         self.draw = random.Random(options.seed)
@@ -124,6 +127,8 @@ class Run:
             say(f"calm: {first:,} names in one list")
             calm_ends = time.monotonic() + options.calm
             await self.callers.bulk(self.callers.take(first))
+            if self.editor is not None:
+                await self.editor.begin(options.patience)
             await asyncio.sleep(calm_ends - time.monotonic())
             # scans begun from here on may last into the storm: they count for neither
             self.callers.phase = "between"
@@ -145,6 +150,8 @@ class Run:
             await asyncio.gather(singles, *self._sending, return_exceptions=True)
         say("waiting for the rest")
         await (self._until_quiet() if options.system == "naive" else self._until_completed())
+        if self.editor is not None:
+            await self.editor.settle(_SETTLED_S)
         if self.teller is not None:
             await self.teller.settled(_SETTLED_S)
 
@@ -161,6 +168,8 @@ class Run:
             await self.teller.begin()
             telling = asyncio.create_task(self.teller.go_on(_TOLD_EVERY_S))
             self._sending.add(telling)
+        if self.editor is not None:
+            self._task(self.editor.go_on(self._options.seconds))
         begin, latest = time.monotonic(), ends + _STORM_MOST_S
         before = await work_done(self.cluster)
         await self.storm.rage(
@@ -249,10 +258,11 @@ async def run(options: argparse.Namespace) -> int:
         kind = NaiveCallers if options.system == "naive" else Callers
         callers = kind(cluster, names, random.Random(options.seed + 1))
         try:
-            teller = None
+            teller = editor = None
             if options.system == "hunter":
                 teller = Teller(cluster, sink, random.Random(options.seed + 3))
-            course = Run(options, cluster, callers, teller)
+                editor = Editor(cluster, callers, random.Random(options.seed + 4))
+            course = Run(options, cluster, callers, teller, editor)
             longest = options.seconds + options.patience * 2 + 600
             if options.least:
                 longest += _STORM_MOST_S
@@ -261,7 +271,10 @@ async def run(options: argparse.Namespace) -> int:
             say("audit")
             books = options.system != "naive"
             verdict = await audit(cluster, callers, with_books=books, with_api=books)
-            alerts = Alerts() if teller is None else await teller.audit()
+            edits, alerts = Edited(), Alerts()
+            if editor is not None and teller is not None:
+                edits = await editor.audit(teller.tried)
+                alerts = await teller.audit(edits.wanted)
             stall = await longest_stall(cluster) if books else (0.0, 0.0)
         finally:
             await callers.close()
@@ -270,7 +283,7 @@ async def run(options: argparse.Namespace) -> int:
         hit = course.storm.hit()
         for end in unexpected:
             say(f"{end.name} ended by itself with {end.code}: {_tail(end.log)}")
-    lines = counted(verdict) + alerted(alerts)
+    lines = counted(verdict) + edited(edits) + alerted(alerts)
     lines.append(Line("processes that ended by themselves", len(unexpected), "", 0))
     lines += measured(callers.ledger, verdict, stall, course.recoveries, course.repeated)
     if options.least:
@@ -286,6 +299,8 @@ async def run(options: argparse.Namespace) -> int:
         "crash_points_hit": sorted(hit),
         "crash_points_armed_not_hit": sorted(course.storm.armed - hit),
         "crash_points_not_armed": sorted(set(options.points) - course.storm.armed),
+        "edits_held": edits.held,
+        "edits_taken_back": edits.taken_back,
         "changes_told": alerts.changes,
         "messages": alerts.messages,
         "requests": callers.ledger.requests,
@@ -295,7 +310,7 @@ async def run(options: argparse.Namespace) -> int:
         "fault_rate": round(course.rate, 2),
         "seconds": round(time.monotonic() - begin, 1),
     }
-    for told in verdict.told[:20]:
+    for told in verdict.told[:20] + edits.told[:20]:
         say(told)
     print()
     for name, value in about.items():
@@ -306,7 +321,7 @@ async def run(options: argparse.Namespace) -> int:
         shutil.rmtree(kept)
     else:
         print(f"logs: {kept}")
-    return 1 if verdict.violations or alerts.violations else 0
+    return 1 if verdict.violations + edits.violations + alerts.violations else 0
 
 
 def _tail(log: Path) -> str:

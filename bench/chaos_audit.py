@@ -28,7 +28,8 @@ _CHUNKS = """
     FROM scan_chunk WHERE job_id = ANY($1::uuid[]) GROUP BY job_id
 """
 _STRANGERS = """
-    SELECT count(*) FROM scan_job WHERE status <> 'receiving' AND id <> ALL($1::uuid[])
+    SELECT count(*) FROM scan_job
+    WHERE status <> 'receiving' AND purpose = 'asked' AND id <> ALL($1::uuid[])
 """
 #: the same observation written twice: a new row is due only when the fingerprint changes
 _OBSERVED_TWICE = """

@@ -24,9 +24,13 @@ from hunter.store.migrate import migrate_up
 
 BENCH = Path(__file__).parent
 HUNTER = ("-m", "hunter")
+#: a zone file of its own beside the large one, which takes seconds to read
+_EDITS = "edits"
 NAME_SERVER = ("-m", "hunter.local.nameserver", "--stay")
 _STARTED = re.compile(r"worker started.*?\bworker=([0-9a-f-]{36})")
 _START_DEADLINE_S = 60.0
+#: the name server may be frozen for ten seconds of these
+_RELOAD_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class Shape:
     lease_s: float = 5.0
     drain_grace_s: float = 3.0
     chunk_size: int = 100
+    #: after so many seconds a second look confirms a change
+    confirm_s: float = 4.0
     slots: int | None = None
     #: the program behind a worker, given to the interpreter
     worker: tuple[str, ...] = (*HUNTER, "work")
@@ -58,6 +64,7 @@ class Shape:
             "HUNTER_HINT_STALE_S": str(self.lease_s / 2),
             "HUNTER_DRAIN_GRACE_S": str(self.drain_grace_s),
             "HUNTER_CHUNK_SIZE": str(self.chunk_size),
+            "HUNTER_CONFIRM_AFTER_S": str(self.confirm_s),
         }
         if self.slots is not None:
             settings["HUNTER_WORKER_SLOTS"] = str(self.slots)
@@ -303,6 +310,16 @@ class Cluster:
         free = [each for each in awake if each.name not in busy]
         return draw.choice(free) if free and len(awake) > 1 else None
 
+    async def serve_edits(self, text: str) -> None:
+        """Have the name server answer by this zone text in place of the last; returns when it does."""
+        log = self.folder / "log" / "nameserver.log"
+        reloads = log.read_text(errors="replace").count("reloaded")
+        (self.folder / _EDITS).write_text(text)
+        os.kill(self.name_server_pid, signal.SIGHUP)
+        async with asyncio.timeout(_RELOAD_DEADLINE_S):
+            while log.read_text(errors="replace").count("reloaded") == reloads:  # noqa: ASYNC110  # another process's file
+                await asyncio.sleep(0.05)
+
     def freeze_name_server(self) -> None:
         """Silence: questions are neither answered nor refused."""
         os.kill(self.name_server_pid, signal.SIGSTOP)
@@ -325,9 +342,17 @@ async def servers(shape: Shape, folder: Path, zone: Path) -> AsyncIterator[Clust
         await asyncio.to_thread(migrate_up, database.url)
         log = folder / "log" / "nameserver.log"
         port = free_port()
+        edits = folder / _EDITS
+        edits.touch()
         child = await stack.enter_async_context(
             process(
-                [sys.executable, *NAME_SERVER, f"--zone={zone}", f"--port={port}"],
+                [
+                    sys.executable,
+                    *NAME_SERVER,
+                    f"--zone={zone}",
+                    f"--zone={edits}",
+                    f"--port={port}",
+                ],
                 log=log,
                 stop_signal=signal.SIGKILL,
             )

@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos_alerts import Alerts
 from chaos_audit import Verdict
+from chaos_edits import Edited
 from chaos_load import Ledger
 from chaos_recovery import RECOVERIES
 
@@ -54,6 +55,17 @@ def alerted(alerts: Alerts) -> list[Line]:
         Line("messages received with another text", alerts.other_text, "", 0),
         Line("messages not delivered", alerts.open, "", 0),
         Line("messages received again", alerts.received_again, ""),
+    ]
+
+
+def edited(edits: Edited) -> list[Line]:
+    """What must be zero of changes."""
+    return [
+        Line("edits that held without their change", edits.missing, "", 0),
+        Line("changes doubled", edits.doubled, "", 0),
+        Line("changes of nothing that was edited for good", edits.untrue, "", 0),
+        Line("edits not confirmed or refuted", edits.unsettled, "", 0),
+        Line("changes there and back of edits taken back", edits.believed_too_long, ""),
     ]
 
 

@@ -108,6 +108,12 @@ class NameServer:
         self.zone = Zone(zone, outside=self.zone.outside)
         self._prepare()
 
+    def exchange(self, old: str, new: str) -> None:
+        """Serve `new` in place of zone text loaded before. Raises ValueError, and goes on with `old`."""
+        Zone(new)
+        self.zone.drop(old)
+        self.load(new)
+
     @property
     def queries(self) -> Counter[str]:
         """How often each question, "name TYPE", came in; empty when `record` is off."""
@@ -355,7 +361,8 @@ def _arguments() -> argparse.ArgumentParser:
     words = "\n".join(f"  {word:16} {text}" for word, text in BEHAVIOURS.items())
     parser = argparse.ArgumentParser(
         prog="python -m hunter.local.nameserver",
-        description="Serve zone text on loopback. Prints `listening on ADDRESS:PORT` when ready.",
+        description="Serve zone text on loopback. Prints `listening on ADDRESS:PORT` when ready. "
+        "SIGHUP: read changed zone files again, then print `reloaded`.",
         epilog=f"Directives in the zone text, `;! name [TYPE] word …` (.name: and all below):\n{words}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -382,8 +389,10 @@ async def _serve(args: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = NameServer(host=args.host, port=args.port, outside=args.outside, record=False)
-    for path in args.zone:
-        server.load(path.read_text())
+    served = {path: path.read_text() for path in args.zone}
+    for text in served.values():
+        server.load(text)
+    loop.add_signal_handler(signal.SIGHUP, _reload, server, served)
     async with server:
         host, port = server.address
         told = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -395,6 +404,19 @@ async def _serve(args: argparse.Namespace) -> None:
         while not stop.is_set() and (args.stay or os.getppid() == parent):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1)
+
+
+def _reload(server: NameServer, served: dict[Path, str]) -> None:
+    """Serve the zone files that changed as they are now; one that cannot be read stays as it was."""
+    for path, old in served.items():
+        try:
+            new = path.read_text()
+            if new != old:
+                server.exchange(old, new)
+                served[path] = new
+        except (OSError, ValueError) as error:
+            print(f"nameserver: {path.name} stays as it was: {error}", file=sys.stderr, flush=True)
+    print("reloaded", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -141,6 +141,17 @@ class Zone:
             name for name in owners if name + _SOA in self.sets or owners.isdisjoint(parents(name))
         }
 
+    def drop(self, text: str) -> None:
+        """Take out what `load` had put in from this text; names in it stand in no other text."""
+        gone = Zone(text)
+        for key in gone.sets:
+            self.sets.pop(key, None)
+        self.directives = [each for each in self.directives if each not in gone.directives]
+        self.names = {b"\0"}
+        for key in self.sets:
+            self._exists(key[:-2])
+        self.load("")
+
     def _directive(self, words: list[str], number: int) -> Directive:
         name, *rest = words
         rrtype = TYPES.get(rest[0], 0) if rest else 0

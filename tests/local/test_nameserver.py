@@ -316,3 +316,43 @@ def test_a_bad_zone_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert done.stderr.startswith("nameserver: zone line 1:")
+
+
+def test_a_zone_file_that_changed_is_served_after_sighup_and_a_bad_one_is_not(
+    tmp_path: Path,
+) -> None:
+    fixed, edited = tmp_path / "fixed", tmp_path / "edited"
+    fixed.write_text("a.example MX 10 mx.a.example")
+    edited.write_text('b.example MX 10 mx.b.example\n_dmarc.b.example TXT "v=DMARC1; p=none"')
+    command = [sys.executable, "-m", "hunter.local.nameserver"]
+    command += ["--zone", str(fixed), "--zone", str(edited)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            host, _, port = process.stdout.readline().removeprefix("listening on ").partition(":")
+
+            def ask(name: str, kind: str) -> tuple[int, list[str]]:
+                question = dns.message.make_query(name, kind)
+                reply = dns.query.udp(question, host, port=int(port), timeout=5)
+                return reply.rcode(), [str(each) for rrset in reply.answer for each in rrset]
+
+            before = ask("_dmarc.b.example", "TXT")
+            edited.write_text("b.example MX 20 other.b.example")
+            process.send_signal(signal.SIGHUP)
+            process.stdout.readline()
+            after = [ask("b.example", "MX"), ask("_dmarc.b.example", "TXT")]
+            edited.write_text("b.example MX")
+            process.send_signal(signal.SIGHUP)
+            told = process.stdout.readline(), process.stderr.readline()
+            kept = [ask("b.example", "MX"), ask("a.example", "MX")]
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+    assert before == (0, ['"v=DMARC1; p=none"'])
+    assert after == [(0, ["20 other.b.example."]), (NXDOMAIN, [])]
+    assert told[0] == "reloaded\n"
+    assert told[1].startswith("nameserver: edited stays as it was: zone line 1:")
+    assert kept == [(0, ["20 other.b.example."]), (0, ["10 mx.a.example."])]
