@@ -455,6 +455,14 @@ class Config:
     delivery_days: int = _setting(
         30, "Days for which messages are kept after they were taken or given up.", _whole(1, 3650)
     )
+    results_days: int = _setting(
+        90,
+        "Days for which results of scans and their chunks are kept; results go by whole months.",
+        _whole(1, 3650),
+    )
+    reject_days: int = _setting(30, "Days for which refused names are kept.", _whole(1, 3650))
+    job_days: int = _setting(365, "Days for which finished jobs are kept.", _whole(1, 3650))
+    change_days: int = _setting(1095, "Days for which changes are kept.", _whole(1, 36_500))
     watch_days: tuple[float, ...] = _setting(
         (1, 3, 7, 14, 30, 90),
         "Days between two scans of a lead by itself, for each priority from 1 to 6.",

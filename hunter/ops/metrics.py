@@ -42,6 +42,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     "hunter_build_info": ("version",),
     "hunter_rules_info": ("version",),
     "hunter_rejudged_total": ("result",),
+    "hunter_retention_removed_total": ("kind",),
     "hunter_delivery_attempts_total": ("channel", "outcome"),
 }
 
@@ -287,6 +288,10 @@ class Metrics:
         )
         self.hunter_rejudged_total = self._counter(
             "hunter_rejudged_total", "Leads judged anew without a scan, by what came out."
+        )
+        self.hunter_retention_removed_total = self._counter(
+            "hunter_retention_removed_total",
+            "Rows deleted because they were kept long enough, and months of results dropped, by kind.",
         )
         self.hunter_scan_health_degraded_total = self._counter(
             "hunter_scan_health_degraded_total",

@@ -18,14 +18,16 @@ from hunter.core.health import Sample, weigh
 from hunter.core.ladder import EXPIRES_S
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
-from hunter.ops.metrics import Metrics
-from hunter.queue.hints import Generation, Hints
+from hunter.ops.metrics import Metrics, zero
+from hunter.queue.hints import DELIVERIES, Generation, Hints
 from hunter.store import (
     audit,
     backups,
     changes,
     chunks,
     completion,
+    deliveries,
+    expiries,
     idempotency,
     ingests,
     jobs,
@@ -33,6 +35,7 @@ from hunter.store import (
     kpis,
     outbox,
     poison,
+    retention,
     schedule,
 )
 from hunter.store.changes import EVERYWHERE, Change
@@ -51,6 +54,8 @@ _SWEEP_EVERY_S: Final = 60.0
 #: shorter than the wait of a change for its second look: a lie is noticed before it is believed
 _WINDOW_S: Final = 600.0
 _FOLD_EVERY_S: Final = 2.0
+#: bounded deletes of one kind in one sweep
+_ROUNDS: Final = 10
 _UPLOADS_AT_ONCE: Final = 20
 _DEADLINE_S: Final = 3.0
 
@@ -68,6 +73,15 @@ class Dispatcher:
         self._delivery_days = config.delivery_days
         self._alert_days = config.alert_days
         self._watch_chunks = config.watch_chunks
+        self._keep_days = {
+            "results": config.results_days,
+            "chunks": config.results_days,
+            "scan_rejects": config.reject_days,
+            "batch_rejects": config.reject_days,
+            "jobs": config.job_days,
+            "changes": config.change_days,
+        }
+        zero(metrics.hunter_retention_removed_total, kind=("result_months", *retention.KINDS))
         self._chunk_size = config.chunk_size
         self._audit_days = config.audit_days
         self._is_redis_away = False
@@ -278,10 +292,43 @@ class Dispatcher:
         for name, work in sweeps.items():
             await self._step(f"sweep {name}", partial(self._sweep, work))
         await self._step("sweep messages", self._sweep_messages)
+        await self._step("sweep expiries", self._tell_expiries)
+        await self._step("sweep results", self._drop_results)
+        for kind in retention.KINDS:
+            await self._step(f"sweep {kind}", partial(self._sweep_rows, kind))
         await self._step("sweep uploads", self._sweep_uploads)
 
     async def _sweep(self, work: Callable[[Connection], Awaitable[object]]) -> None:
         await self._db.transact(work, deadline_s=_DEADLINE_S)
+
+    async def _tell_expiries(self) -> None:
+        """Tell which registrations end soon, or have ended; their messages in the same transaction."""
+
+        async def work(conn: Connection) -> int:
+            told = await expiries.tell_due(conn)
+            await deliveries.raise_alerts(conn, told)
+            return len(told)
+
+        while await self._db.transact(work, deadline_s=_DEADLINE_S):
+            await self._hints.announce(DELIVERIES)
+
+    async def _drop_results(self) -> None:
+        async def work(conn: Connection) -> int:
+            return await retention.drop_results(conn, days=self._keep_days["results"])
+
+        if dropped := await self._db.transact(work, deadline_s=_DEADLINE_S):
+            self._metrics.hunter_retention_removed_total.add({"kind": "result_months"}, dropped)
+
+    async def _sweep_rows(self, kind: str) -> None:
+        """Some thousand rows a round, so that the first sweep of a full database is no storm."""
+
+        async def work(conn: Connection) -> int:
+            return await retention.sweep(conn, kind, days=self._keep_days[kind])
+
+        for _ in range(_ROUNDS):
+            if not (removed := await self._db.transact(work, deadline_s=_DEADLINE_S)):
+                return
+            self._metrics.hunter_retention_removed_total.add({"kind": kind}, removed)
 
     async def _sweep_uploads(self) -> None:
         """One in a transaction: a million names, or as many refused, take seconds to delete."""
