@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -83,6 +83,9 @@ INTERNAL: Final = frozenset(
         Kind.SCAN_HEALTH_DEGRADED,
     }
 )
+
+#: what somebody who does it well does now and then; told to those who ask for this very kind
+_ROUTINE: Final = frozenset({Kind.DKIM_KEY_ROTATED, Kind.DANE_READY})
 
 Judge = Callable[[Survey], Judgement]
 
@@ -407,3 +410,13 @@ def _fact_table_effect(before: Survey, after: Survey) -> Iterator[Found]:
     }
     if found:
         yield _one(Kind.FACT_TABLE_EFFECT, "selectors", dict.fromkeys(found, "not asked"), found)
+
+
+def is_told(kind: str, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """True for what people want to hear of unasked: neither Hunter's own doing, nor small, nor routine."""
+    if kind in INTERNAL or kind in _ROUTINE:
+        return False
+    if kind != Kind.SCORE_CHANGED:
+        return True
+    old, new = before.get("score"), after.get("score")
+    return isinstance(old, int) and isinstance(new, int) and abs(new - old) >= SCORE_NOTIFIES

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from hunter.core.advice import Language
 from hunter.core.change_text import sentence
+from hunter.core.changes import is_told
 from hunter.core.facts import Rules
 from hunter.core.pending import Doubt
 from hunter.core.provider import operator_name
@@ -45,6 +46,8 @@ class ChangeView(msgspec.Struct, frozen=True):
     at: dt.datetime
     kind: str
     text: str
+    #: False for what is small, routine, or Hunter's own doing
+    is_told: bool
     before: dict[str, Any]
     after: dict[str, Any]
     #: observations it lies between; the same one where only the rules are others
@@ -129,7 +132,8 @@ def change_view(event: Event, language: Language, rules: Rules) -> ChangeView:
     for name in ("id", "observation_before", "observation_after"):
         values[name] = str(values[name]) if values[name] else None
     text = told(event.kind, event.before, event.after, language, rules)
-    return ChangeView(text=text, **values)
+    noteworthy = is_told(event.kind, event.before, event.after)
+    return ChangeView(text=text, is_told=noteworthy, **values)
 
 
 def told(
