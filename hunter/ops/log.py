@@ -30,6 +30,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # URL userinfo first: "user:pass@host" would otherwise read as an e-mail address
     (re.compile(r"(?<=://)[^/\s@]*@"), f"{HIDDEN}@"),
     (re.compile(r"[^\s@<>\"'(),;:\[\]=]+@[^\s@<>\"'(),;:\[\]=]+\.[^\s@<>\"'(),;:\[\]=]+"), "[email]"),
+    (re.compile(r"\bhk_[a-z2-7]{16}_[0-9a-f]+"), f"hk_{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)\b(x-api-key|api_key|password|token|secret)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;}]+"), rf"\1\2{HIDDEN}"),
     (re.compile(r"(?<=[\w/])\?[\w%.\[\]-]+=[^\s\"']*"), f"?{HIDDEN}"),
@@ -39,7 +40,7 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 
 #: what at least one pattern needs; most texts have none of it, and one look is cheaper than five
 _SUSPECT: Final = re.compile(
-    r"[@?]|://|(?i:bearer|basic|api-key|api_key|password|token|secret)|DETAIL:|CONTEXT:|QUERY:|WHERE:",
+    r"[@?]|://|hk_|(?i:bearer|basic|api-key|api_key|password|token|secret)|DETAIL:|CONTEXT:|QUERY:|WHERE:",
     re.ASCII,
 )
 _DEEPEST = 6

@@ -57,6 +57,14 @@ def test_lines_of_other_libraries_get_the_same_form(production: io.StringIO) -> 
     assert line["event"] == "lost postgresql://***@db/hunter"
 
 
+def test_a_key_is_hidden_wherever_it_stands(production: io.StringIO) -> None:
+    secret = "0f" * 32
+    structlog.get_logger().info("key failed", note=f"of hk_abcdefghij234567_{secret} and more")
+
+    assert secret not in production.getvalue()
+    assert "hk_***" in production.getvalue()
+
+
 def test_debug_is_not_written_at_level_info(production: io.StringIO) -> None:
     structlog.get_logger().debug("question sent")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
 from hunter.config import Config
 from hunter.ops.log import configure_logging
 from hunter.web.app import create_app
+from hunter.web.connection import ApiRunner
 from hunter.web.keys import DB
 
 Client = TestClient[Any, Any]
@@ -74,3 +77,30 @@ class _Broken:
 
     def acquire(self, **_: object) -> None:
         raise ValueError(self._text)
+
+
+async def test_what_is_no_request_leaves_nothing_of_it_in_the_log(
+    config: Config, written: io.StringIO
+) -> None:
+    runner = ApiRunner(create_app(config), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    canaries = " ".join(CANARIES)
+    try:
+        for text in (
+            f"{canaries}\r\n\r\n",
+            f"GET /?{CANARIES[3]} HTTP/1.1\r\nX {canaries}\r\n\r\n",
+            f"GET / HTTP/1.1\r\nX-API-Key: {canaries}{'a' * 9000}\r\n\r\n",
+            f"POST /{CANARIES[3]} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{canaries}",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+            writer.write(text.encode())
+            answer = await reader.read()
+            writer.close()
+            assert answer[8:10] == b" 4", answer
+            assert [each for each in CANARIES if each.encode() in answer] == []
+    finally:
+        await runner.cleanup()
+
+    assert written.getvalue().count("request refused") == 4
+    assert [each for each in CANARIES if each in written.getvalue()] == []
