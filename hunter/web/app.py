@@ -57,6 +57,8 @@ def create_app(config: Config) -> web.Application:
     app = web.Application(
         middlewares=[trace, observe, problems, answer_options, refuse_unread, guard],
         client_max_size=config.body_max_bytes,
+        # the framework takes a packed body that breaks off for a whole one: hunter.web.unpacking
+        handler_args={"auto_decompress": False},
     )
     suffix_list()  # now, and not at a first request that may find no file descriptor
     metrics = Metrics()

@@ -13,6 +13,7 @@ from aiohttp import web
 from hunter.core.errors import LimitExceeded
 from hunter.web.keys import CONFIG
 from hunter.web.problems import Malformed, SlowBody, WrongMediaType
+from hunter.web.unpacking import unpacker_of
 
 T = TypeVar("T")
 
@@ -26,8 +27,8 @@ JSON_MAX_BYTES: Final = 16 * 1024 * 1024
 #: a longer line holds no name; what is beyond is dropped, the line is refused
 LINE_MAX_BYTES: Final = 4096
 
-#: what the framework unpacks; it would hand on anything else as it is
-_CODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+#: what hunter.web.unpacking unpacks
+_CODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "zstd"})
 
 _WAY_OUT: Final = "Send the names as NDJSON (application/x-ndjson) or as text lines (text/plain), or split the list."
 
@@ -52,12 +53,14 @@ async def body_chunks(
     """The body in pieces. Raises LimitExceeded over `limit` bytes, SlowBody when it stalls."""
     if (request.content_length or 0) > limit:
         raise too_large(limit, way_out)
-    size, patience = 0, Patience()
-    while piece := await patience.wait_for(request.content.readany()):
-        size += len(piece)
-        if size > limit:
-            raise too_large(limit, way_out)
-        yield piece
+    size, patience, unpacker = 0, Patience(), unpacker_of(request)
+    while packed := await patience.wait_for(request.content.readany()):
+        for piece in unpacker.feed(packed):
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit, way_out)
+            yield piece
+    unpacker.end()
 
 
 class Patience:

@@ -11,7 +11,7 @@ from aiohttp import BodyPartReader, web
 from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
 from hunter.web.bodies import Digest, Patience, body_chunks, media_type, too_large
 from hunter.web.keys import CONFIG
-from hunter.web.problems import Malformed
+from hunter.web.problems import Malformed, WrongMediaType
 
 #: a file larger than this waits on disk, not in memory
 SPOOL_BYTES: Final = 1024 * 1024
@@ -31,6 +31,8 @@ async def spool_upload(
     The caller closes the file. Large ones lie on disk; Unavailable when there is no room.
     """
     kind = media_type(request, *allowed, "multipart/form-data")
+    if kind == "multipart/form-data" and "Content-Encoding" in request.headers:
+        raise WrongMediaType("A form is not unpacked. Send the file itself as the packed body.")
     file = _spool(request.app[CONFIG].data_dir / "tmp")
     try:
         name = ""

@@ -66,6 +66,9 @@ async def test_a_packed_body_is_measured_unpacked(
     [
         ("gzip", b"not packed at all"),
         ("gzip", b""),
+        ("gzip", gzip.compress(LIST * 50)[:-12]),
+        ("deflate", zlib.compress(LIST * 50)[:-12]),
+        ("zstd", zstd.compress(LIST * 50)[:-3]),
     ],
 )
 async def test_a_body_packed_badly_or_broken_off_is_told(
