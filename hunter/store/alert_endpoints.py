@@ -13,6 +13,7 @@ import msgspec
 from hunter.core.advice import Language
 from hunter.core.channels import Channel
 from hunter.core.errors import Conflict, NotFound
+from hunter.store import audit
 from hunter.store.database import Connection, savepoint
 from hunter.store.pages import Page, read_cursor, write_cursor
 
@@ -88,6 +89,7 @@ async def add(conn: Connection, endpoint: Sealed) -> None:
         raise Conflict(f"there is an endpoint named {endpoint.name!r} already") from None
     if made is None:
         raise Conflict(f"there are {MAX_ENDPOINTS} endpoints, which is the limit; delete some")
+    await audit.record(conn, "endpoint.created", endpoint.id)
 
 
 _GET: Final[LiteralString] = f"SELECT {_COLUMNS} FROM alert_endpoint WHERE id = $1"  # noqa: S608  # of constants
@@ -156,7 +158,9 @@ async def change(conn: Connection, endpoint_id: UUID, edit: Edit) -> Endpoint:
             )
     except asyncpg.UniqueViolationError:
         raise Conflict(f"there is an endpoint named {edit.name!r} already") from None
-    return await get(conn, endpoint_id)
+    changed = await get(conn, endpoint_id)
+    await audit.record(conn, "endpoint.changed", endpoint_id)
+    return changed
 
 
 _ROTATE: Final[LiteralString] = """
@@ -176,6 +180,7 @@ async def rotate(conn: Connection, endpoint_id: UUID, secret: bytes, *, grace_s:
     found = await get(conn, endpoint_id)
     if await conn.fetchval(_ROTATE, endpoint_id, secret, grace_s) is None:
         raise Conflict(f"{found.kind.value} has no secret to rotate: only webhooks are signed")
+    await audit.record(conn, "endpoint.rotated", endpoint_id)
     return await get(conn, endpoint_id)
 
 
@@ -198,6 +203,7 @@ async def delete(conn: Connection, endpoint_id: UUID) -> None:
     if gone is None:
         raise NotFound(f"no endpoint {endpoint_id}")
     await conn.execute(_FORGET_MESSAGES, endpoint_id)
+    await audit.record(conn, "endpoint.deleted", endpoint_id)
 
 
 def _endpoint(row: Mapping[str, Any]) -> Endpoint:

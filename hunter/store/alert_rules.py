@@ -12,7 +12,7 @@ import msgspec
 
 from hunter.core.channels import Cadence, Kind
 from hunter.core.errors import Conflict, InvalidInput, NotFound
-from hunter.store import digests
+from hunter.store import audit, digests
 from hunter.store.database import LONG_S, Connection, savepoint
 from hunter.store.deliveries import NOTIFIES, WANTS
 from hunter.store.pages import Page, read_cursor, write_cursor
@@ -90,6 +90,7 @@ async def add(conn: Connection, rule_id: UUID, wanted: Wanted) -> Rule:
     if await conn.fetchval(_ADD, rule_id, *_values(wanted), MAX_RULES) is None:
         raise Conflict(f"there are {MAX_RULES} rules, which is the limit; delete some")
     await _tell(conn, rule_id, wanted.endpoints)
+    await audit.record(conn, "rule.created", rule_id)
     return await get(conn, rule_id)
 
 
@@ -182,6 +183,7 @@ async def replace(conn: Connection, rule_id: UUID, wanted: Wanted) -> Rule:
     if wanted.cadence is Cadence.IMMEDIATE:
         await digests.close_day(conn, rule_id, today)
     await conn.execute(_REPLACE, rule_id, *_values(wanted))
+    await audit.record(conn, "rule.changed", rule_id)
     return await get(conn, rule_id)
 
 
@@ -204,6 +206,7 @@ async def delete(conn: Connection, rule_id: UUID) -> None:
     if await conn.fetchval(_DELETE, rule_id) is None:
         raise NotFound(f"no alert rule {rule_id}")
     await conn.execute(_END, rule_id)
+    await audit.record(conn, "rule.deleted", rule_id)
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):

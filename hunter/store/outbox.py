@@ -13,6 +13,7 @@ from hunter.core.advice import Language
 from hunter.core.channels import NOT_ITS_FAULT, Channel, Outcome
 from hunter.core.ladder import open_for_s
 from hunter.core.notice import Event
+from hunter.store import audit
 from hunter.store.database import Connection
 
 _event_of: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -259,6 +260,8 @@ async def settle(conn: Connection, parcel: Parcel, what: Settled) -> bool:
         await conn.execute(_WENT_WELL, parcel.target.id)
     else:
         await _count_failure(conn, parcel, what)
+    if what.outcome is not Outcome.OK and what.again_s is None:
+        await audit.record(conn, "delivery.given_up", parcel.id)
     return True
 
 
@@ -274,6 +277,7 @@ async def _count_failure(conn: Connection, parcel: Parcel, what: Settled) -> Non
     if outcome is Outcome.GONE:
         await conn.execute(_GONE, endpoint_id)
         await conn.execute(_GIVE_UP_ALL, endpoint_id)
+        await audit.record(conn, "endpoint.gone", endpoint_id)
 
 
 _HAND_BACK: Final[LiteralString] = """
@@ -301,9 +305,12 @@ _EXPIRE: Final[LiteralString] = """
 """
 
 
-async def expire(conn: Connection, *, after_s: float, limit: int = 1000) -> int:
+async def expire(conn: Connection, *, after_s: float, limit: int = 200) -> int:
     """Give up what has waited for so long; how many."""
-    return len(await conn.fetch(_EXPIRE, after_s, limit))
+    expired = await conn.fetch(_EXPIRE, after_s, limit)
+    for row in expired:
+        await audit.record(conn, "delivery.expired", row["id"])
+    return len(expired)
 
 
 _COUNTS: Final[LiteralString] = """

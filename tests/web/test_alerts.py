@@ -18,8 +18,10 @@ from hunter.config import Config, Secret
 from hunter.local.https import served
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.courier import Courier
+from hunter.pipeline.digests import Digester
 from hunter.pipeline.post import open_post
 from hunter.queue.hints import Hints
+from hunter.store import alerts
 from hunter.store.database import Database
 from hunter.web.app import create_app
 from tests.alerting import happen
@@ -257,8 +259,8 @@ async def test_alerts_are_acknowledged_and_messages_replayed_under_their_id(
         endpoint_id = (await webhook(api, f"http://hooks.example:{port}/in"))["endpoint"]["id"]
         await rule(api, endpoint_id)
         await happen(db, "contoso.example")
-        _, alerts = await send(api, "GET", "?acknowledged=false")
-        alert_id = alerts["items"][0]["id"]
+        _, raised = await send(api, "GET", "?acknowledged=false")
+        alert_id = raised["items"][0]["id"]
         _, seen = await send(api, "POST", f"/{alert_id}/acknowledge")
         delivery = await _until(api, "dead")
         assert (await send(api, "GET", f"/endpoints/{endpoint_id}"))[1]["state_reason"] == "gone"
@@ -278,6 +280,40 @@ async def test_alerts_are_acknowledged_and_messages_replayed_under_their_id(
     assert len(set(came)) == 1
     assert came[0][0] == delivery["id"]
     assert [each["outcome"] for each in told["attempts"]][-2:] == ["ok", "gone"]
+
+
+async def test_of_a_deleted_domain_no_message_keeps_a_word(
+    api: Client, open_config: Config, db: Database, hints: Hints
+) -> None:
+    endpoint_id = (await webhook(api, "http://hooks.example:1/"))["endpoint"]["id"]
+    await rule(api, endpoint_id)
+    daily = await rule(api, endpoint_id, name="daily", cadence="daily")
+    for name in ("gone.example", "stays.example"):
+        await happen(db, name)
+    async with db.acquire() as conn:
+        await conn.execute("UPDATE alert_rule SET digest_at = now() WHERE digest_at IS NOT NULL")
+    await Digester(db, hints).make_one()
+    async with delivering(open_config, db, hints):
+        async with asyncio.timeout(15):
+            while len((await send(api, "GET", "/deliveries?state=ready"))[1]["items"]) < 3:
+                await asyncio.sleep(0.05)
+            async with db.acquire() as conn:
+                while await conn.fetchval("SELECT count(*) FROM delivery WHERE body IS NULL"):
+                    await asyncio.sleep(0.05)
+    _, before = await send(api, "GET", f"/deliveries?rule={daily['id']}")
+
+    async with db.acquire() as conn:
+        await alerts.forget(conn, "gone.example")
+        told = await conn.fetchval(
+            "SELECT string_agg(convert_from(coalesce(body, ''), 'UTF8'), '') FROM delivery"
+        )
+        assert await conn.fetchval("SELECT count(*) FROM alert WHERE domain = 'gone.example'") == 0
+    _, after = await send(api, "GET", f"/deliveries?rule={daily['id']}")
+
+    assert "gone.example" not in told
+    assert "stays.example" in told
+    # another text under the id of before would be a lie
+    assert before["items"][0]["id"] != after["items"][0]["id"]
 
 
 async def _until(api: Client, state: str) -> Any:
