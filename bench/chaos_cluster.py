@@ -54,6 +54,7 @@ class Shape:
         """The settings of every process, without the servers' addresses."""
         settings = {
             "HUNTER_ALLOW_TEST_NAMES": "true",
+            "HUNTER_RATE_LIMIT": "0",
             "HUNTER_LEASE_S": str(self.lease_s),
             # as Hunter's default is to its lease of 20 s
             "HUNTER_INTERACTIVE_LEASE_S": str(min(self.lease_s, max(3.0, self.lease_s * 0.3))),

@@ -115,6 +115,7 @@ async def running_hunter(zone: Path, **settings: str) -> AsyncIterator[Running]:
                 "HUNTER_WORKER_PORT": str(worker_port),
                 "HUNTER_DNS_SERVERS": address,
                 "HUNTER_LOG_LEVEL": "warning",
+                "HUNTER_RATE_LIMIT": "0",
                 **settings,
             }
             up = await asyncio.create_subprocess_exec(
