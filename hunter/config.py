@@ -87,6 +87,16 @@ def _web(text: str) -> str:
     return _printable(text)
 
 
+def _relay(text: str) -> Secret:
+    """A mail relay; urlsplit says of its port when it is read."""
+    parts = urlsplit(text)
+    if text and (
+        parts.scheme not in {"smtp", "smtps", "smtp+plain"} or not parts.hostname or parts.port == 0
+    ):
+        raise ValueError("wants smtp://, smtps:// or smtp+plain:// with a host, and a port from 1")
+    return Secret(text)
+
+
 def _mailbox(text: str) -> str:
     name, at, domain = text.partition("@")
     plain = name.replace(".", "").replace("-", "").replace("_", "").replace("+", "").isalnum()
@@ -442,7 +452,7 @@ class Config:
         Secret(""),
         "Mail relay for alerts: smtp://user:password@host:587 (STARTTLS, required), smtps:// (TLS), "
         "smtp+plain:// (none; refused in production). Empty: no mail.",
-        _url("smtp", "smtps", "smtp+plain"),
+        _relay,
     )
     smtp_from: str = _setting(
         "", "Mail address that alerts come from. Needed with HUNTER_SMTP_URL.", _mailbox

@@ -166,3 +166,22 @@ def test_a_crash_point_is_checked_and_refused_in_production() -> None:
     assert "no such point; it knows accept.opened, " in unknown
     assert "wants point:n with n from 1" in number
     assert "HUNTER_CRASH: not in production" in refused
+
+
+@pytest.mark.parametrize(
+    "url", ["relay", "http://relay", "smtp://", "smtp://relay:0", "smtp://relay:99999"]
+)
+def test_a_relay_without_scheme_host_or_port_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        Config.from_env({"HUNTER_SMTP_URL": url, "HUNTER_SMTP_FROM": "hunter@example.com"})
+
+    assert "HUNTER_SMTP_URL=***" in str(refused.value)
+
+
+def test_mail_needs_a_sender_and_production_needs_tls() -> None:
+    with pytest.raises(Misconfigured, match="HUNTER_SMTP_FROM"):
+        Config.from_env({"HUNTER_SMTP_URL": "smtps://relay"})
+    plain = Config(
+        environment="production", smtp_url=Secret("smtp+plain://relay"), smtp_from="a@b.example"
+    )
+    assert any("HUNTER_SMTP_URL" in each for each in plain.faults())
