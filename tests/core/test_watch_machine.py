@@ -114,7 +114,8 @@ def test_ten_thousand_companies_of_which_one_in_a_hundred_flaps_tell_nothing() -
     calm = _survey(dict.fromkeys(QUESTIONS, "0"), {})
     changes = 0
     for number in range(10_000):
-        believed, doubts, observed_at = calm, {}, NOW.isoformat()
+        believed, observed_at = calm, NOW.isoformat()
+        doubts: dict[str, Doubt] = {}
         flaps = number % 100 == 0
         for look in range(1, 5):
             zone = dict.fromkeys(QUESTIONS, "0")
@@ -134,7 +135,8 @@ def test_with_a_third_of_all_answers_missing_nothing_changes_and_each_field_says
     chance = random.Random(3)
     calm = _survey(dict.fromkeys(QUESTIONS, "0"), {})
     for _ in range(500):
-        believed, doubts, observed_at = calm, {}, NOW.isoformat()
+        believed, observed_at = calm, NOW.isoformat()
+        doubts: dict[str, Doubt] = {}
         for look in range(1, 6):
             silent = {
                 question: chance.choice(FAILURES) for question in QUESTIONS if chance.random() < 0.3

@@ -178,6 +178,7 @@ _PASSED_ON = (
     "rules_dir",
     "rules_poll_s",
     "rejudge_interval_s",
+    "confirm_after_s",
 )
 
 
