@@ -8,7 +8,7 @@ PYTEST ?= $(BIN)/pytest
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge chaos fuzz conformance demo lock chart fault-scrapes image-recipe smoke clean
+.PHONY: help run test test-interpreted test-fast check lint types imports cover fmt docs bench bench-dns bench-pipeline bench-rejudge bench-api load chaos fuzz conformance demo lock chart fault-scrapes image-recipe smoke clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -34,6 +34,11 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 $(VENV)/.fuzz: requirements-fuzz.lock $(VENV)/.dev
 	@echo "installing the locked fuzzer (requirements-fuzz.lock)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	@echo "installing what the API is measured beside (requirements-bench.lock)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
 $(VENV)/.compiled: $(VENV)/.run $(wildcard hunter/resolver/*.py) hunter/config.py hunter/core/answers.py
@@ -78,7 +83,7 @@ docs: $(VENV)/.run ## Write the generated pages anew: the tree in ARCHITECTURE.m
 
 check: lint types imports cover test test-interpreted ## Everything CI checks
 
-bench: bench-dns bench-pipeline bench-rejudge ## All benchmarks; results in bench/results/
+bench: bench-dns bench-pipeline bench-rejudge bench-api ## All benchmarks; results in bench/results/
 
 bench-dns: $(VENV)/.compiled $(VENV)/.dev ## DNS engine beside its peers, under 8 minutes (ARGS=--quick: under one)
 	@$(BIN)/python bench/dns.py $(ARGS)
@@ -88,6 +93,12 @@ bench-pipeline: $(VENV)/.compiled $(VENV)/.dev ## Bulk accepted to results commi
 
 bench-rejudge: $(VENV)/.run $(VENV)/.dev ## Stored observations judged anew, domains a second per core and cost per stage
 	@$(BIN)/python bench/rejudge.py $(ARGS)
+
+bench-api: $(VENV)/.compiled $(VENV)/.bench ## API with 1,000,000 leads under load, beside FastAPI and SQLAlchemy (ARGS=--quick: under 3 minutes)
+	@$(BIN)/python bench/api.py $(ARGS)
+
+load: $(VENV)/.run ## Reads and single scans against a running API, p95 and errors held to limits: make load URL=http://… (key in HUNTER_ADMIN_KEY)
+	@$(BIN)/python bench/load.py $(or $(URL),http://127.0.0.1:8000) $(ARGS)
 
 chaos: $(VENV)/.compiled $(VENV)/.dev ## Kill, freeze, flush and cut off while lists are scanned, then count; ARGS=--full for all of it
 	@$(BIN)/python bench/chaos.py $(ARGS)
@@ -112,6 +123,7 @@ lock: $(VENV)/.made ## Write the lock files anew from setup.cfg
 	@$(BIN)/uv pip compile setup.cfg --extra local requirements-build.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 	@$(BIN)/uv pip compile requirements-dev.in -c requirements.lock --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-dev.lock
 	@$(BIN)/uv pip compile requirements-fuzz.in --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-fuzz.lock
+	@$(BIN)/uv pip compile requirements-bench.in -c requirements-dev.lock --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet -o requirements-bench.lock
 
 smoke: $(VENV)/.run ## Check a running API: make smoke URL=http://… (key in HUNTER_ADMIN_KEY)
 	@exec $(BIN)/hunter smoke $(if $(URL),--url $(URL)) $(ARGS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from hunter.core.advice import Language
 from hunter.core.channels import QUIET, Cadence, Channel, Kind
 from hunter.core.judgement import Segment
 from hunter.web.bodies import Digest, json_body, media_type
-from hunter.web.requests import PageQuery
+from hunter.web.requests import Moment, PageQuery
 from hunter.web.schema import T, read_json
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -112,8 +111,8 @@ class DeliveriesQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
 class ReplayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Messages made in a stretch of time, to be sent again as they were; 10,000 in one call."""
 
-    since: datetime
-    until: datetime
+    since: Moment
+    until: Moment
     states: Annotated[tuple[Literal["dead", "done"], ...], msgspec.Meta(min_length=1)] = ("dead",)
     endpoint: UUID | None = None
 

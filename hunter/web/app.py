@@ -72,7 +72,7 @@ def create_app(config: Config) -> web.Application:
     app[CALLERS] = Callers(config, metrics)
     app[ADMISSION] = Admission(config, metrics)
     app[TRUSTED] = networks(config.trusted_proxies)
-    app[OPENAPI] = msgspec.json.encode(document())
+    app[OPENAPI] = msgspec.json.encode(document(is_open=not config.admin_key))
     app.on_response_prepare.extend([finish_headers, share])
     app.cleanup_ctx.extend([_database, _queue, _limits, _callers, _rules, _vital_signs])
     app.router.add_routes(probe_routes(app[HEALTH], metrics))

@@ -10,9 +10,13 @@ from hunter.web.routes import Route
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _WORDS: Final = {"type": "string"}
+_ASKED_SCHEMAS: Final[dict[str, dict[str, Any]]] = {
+    "Idempotency-Key": _WORDS
+    | {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+}
 #: parameter of a path → schema and example
 _IN_PATH: Final[dict[str, tuple[dict[str, Any], str]]] = {
-    "domain": ({"type": "string", "maxLength": 253}, "contoso.com"),
+    "domain": ({"type": "string", "format": "domain", "minLength": 1}, "contoso.com"),
     "tag": (
         {"type": "string", "minLength": 1, "maxLength": 50, "pattern": "^[^,/]+$"},
         "fair 2026",
@@ -51,6 +55,11 @@ _TAGGED: Final = frozenset(
         "/leads/{domain}/sales-summary",
     }
 )
+_REJECTS: Final = {
+    "application/x-ndjson": "One a line.",
+    "text/csv": "One a row.",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "One a row.",
+}
 #: (method, path) → content types of a 200 beside JSON, or in its place
 FILES: Final[dict[str, dict[str, str]]] = {
     "/scan/bulk/{job_id}/events": {
@@ -61,12 +70,15 @@ FILES: Final[dict[str, dict[str, str]]] = {
         "text/csv": "One result a row.",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "One result a row.",
     },
+    "/scan/bulk/{job_id}/rejects": _REJECTS,
+    "/ingest/batches/{batch_id}/rejects": _REJECTS,
     "/leads/export": {
         "text/csv": "One lead a row.",
         "application/x-ndjson": "One lead a line.",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "One lead a row.",
     },
     "/leads/{domain}/summary.pdf": {"application/pdf": "One page."},
+    "/": {"text/html": "The page for browsers, for those whose Accept header names HTML."},
     "/admin/labels": {"application/x-ndjson": "One labelled lead a line: domain, label, survey."},
 }
 #: headers of every answer
@@ -110,7 +122,7 @@ def header_parameters(route: Route) -> list[dict[str, Any]]:
             "in": "header",
             "required": False,
             "description": _ASKED[name],
-            "schema": _WORDS,
+            "schema": _ASKED_SCHEMAS.get(name, _WORDS),
         }
         for name in names
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from aiohttp import web
 
 from hunter import __version__
@@ -27,12 +28,22 @@ _LINKS = {
 }
 
 
+class Front(msgspec.Struct, frozen=True):
+    """What answers here, for programs."""
+
+    name: str
+    version: str
+    what: str
+    #: what it is to the path where it is
+    links: dict[str, str]
+
+
 async def front(request: web.Request) -> web.Response:
     """GET /"""
     query = read_query(request, LanguageQuery)
     if "text/html" in request.headers.get("Accept", ""):
         return page(request, query.lang)
-    return render({"name": "hunter", "version": __version__, "what": WHAT, "links": _LINKS})
+    return render(Front("hunter", __version__, WHAT, _LINKS))
 
 
 async def openapi(request: web.Request) -> web.Response:

@@ -26,8 +26,11 @@ from hunter.web.routes import ROUTES, Route
 _REF: Final = "#/components/schemas/{name}"
 
 
-def document() -> dict[str, Any]:
-    """The whole document; types of the wire become its schemas."""
+def document(*, is_open: bool = True) -> dict[str, Any]:
+    """The whole document; types of the wire become its schemas.
+
+    `is_open`: the server lets everybody in, as in development.
+    """
     kinds = _kinds()
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     refs = {id(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
@@ -39,6 +42,8 @@ def document() -> dict[str, Any]:
             earlier = _operation(route, refs, is_earlier=True) | {"deprecated": True}
             earlier["operationId"] += "_unversioned"
             paths.setdefault(route.path, {})[route.method.lower()] = earlier
+    if not is_open:
+        _want_keys(paths)
     for path, summary in PROBES.items():
         paths[path] = {"get": _probe(path, summary)}
     return {
@@ -47,6 +52,13 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": _SECURITY_SCHEMES},
     }
+
+
+def _want_keys(paths: dict[str, dict[str, Any]]) -> None:
+    for operations in paths.values():
+        for operation in operations.values():
+            if "security" in operation:
+                operation["security"].remove({})
 
 
 _DESCRIPTION: Final = (
@@ -87,7 +99,7 @@ def _operation(route: Route, refs: dict[int, Any], *, is_earlier: bool = False) 
         "responses": _responses(route, refs, is_earlier=is_earlier),
     }
     if route.body:
-        content = {name: {"schema": _body(kind, refs)} for name, kind in route.body.items()}
+        content = {name: {"schema": _body(name, kind, refs)} for name, kind in route.body.items()}
         operation["requestBody"] = {"required": True, "content": content}
     if route.scope != PUBLIC:
         # the empty one stands for an open server in development
@@ -129,8 +141,16 @@ def _answer(
     return answer
 
 
-def _body(kind: Any, refs: dict[int, Any]) -> Any:
-    return {"type": "string", "description": kind} if isinstance(kind, str) else refs[id(kind)]
+def _body(media: str, kind: Any, refs: dict[int, Any]) -> Any:
+    if not isinstance(kind, str):
+        return refs[id(kind)]
+    if media == "application/json":
+        return {"type": ["object", "array"], "description": kind}
+    if media == "multipart/form-data":
+        file = {"type": "string", "contentMediaType": "application/octet-stream"}
+        shape = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        return shape | {"description": kind}
+    return {"type": "string", "description": kind}
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
@@ -145,7 +165,11 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if name == "cursor":  # made by the server alone
+        schema |= {"format": "cursor"}
     parameter = {"name": name, "in": "query", "required": False, "schema": schema}
+    # a form sends its empty fields too: they count as not given
+    parameter["allowEmptyValue"] = True
     kinds = schema.get("anyOf", [schema])
     if any(kind.get("type") == "array" for kind in kinds):
         # several values between commas
@@ -165,8 +189,14 @@ def _inlined(schema: Any, components: dict[str, Any]) -> Any:
 
 
 def _probe(path: str, summary: str) -> dict[str, Any]:
+    is_text = path == "/metrics"
+    media = "text/plain" if is_text else "application/json"
+    content = {"content": {media: {"schema": {"type": "string" if is_text else "object"}}}}
+    responses = {"200": {"description": "OK"} | content}
+    if not is_text:
+        responses["503"] = {"description": "Not now"} | content
     return {
         "operationId": "probe" + path.replace("/", "_"),
         "summary": summary,
-        "responses": {"200": {"description": "OK"}},
+        "responses": responses,
     }

@@ -58,10 +58,14 @@ Profile = Literal["hunter", "dynamics365"]
 Delimiter = Literal["comma", "semicolon", "tab"]
 
 
+#: of a company: an address or a mail address holds one too
+DomainText = Annotated[str, msgspec.Meta(extra_json_schema={"format": "domain", "minLength": 1})]
+
+
 class ScanRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One domain to scan; quick unless body or query say how deep."""
 
-    domain: str
+    domain: DomainText
     depth: Depth | None = None
 
 

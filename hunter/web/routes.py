@@ -183,7 +183,7 @@ _page = partial(_route, versioned=False, is_page=True)
 ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/ingest/domain", Scope.SCAN_WRITE, ingests.ingest_domain, "Take in one company and scan it", CompanyView, status=202, body={_JSON: CompanyRequest}),
     _route("POST", "/ingest/csv", Scope.SCAN_WRITE, ingests.ingest_csv, "Take in a file of companies and scan them", BatchView, status=202, body=_FILE, query=IngestQuery),
-    _route("POST", "/ingest/webhook", Scope.SCAN_WRITE, pushes.ingest_webhook, "Take in leads that another system pushes, and scan them", PushView, status=202, body=_PUSHED, query=IngestQuery, takes_signature=True),
+    Route(method="POST", path="/ingest/webhook", scope=Scope.SCAN_WRITE, handler=pushes.ingest_webhook, summary="Take in leads that another system pushes, and scan them", answers={200: PushView, 202: PushView}, body=_PUSHED, query=IngestQuery, takes_signature=True),
     _route("GET", "/ingest/batches/{batch_id}", Scope.SCAN_READ, ingests.show_batch, "How a file came out", Batch),
     _route("GET", "/ingest/batches/{batch_id}/rejects", Scope.SCAN_READ, ingests.batch_rejects, "Rows of a file that gave no company: a page, or all as NDJSON, CSV or XLSX", Page[RejectView], query=RejectsQuery),
 
@@ -266,8 +266,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("DELETE", "/admin/api-keys/{key_id}", Scope.ADMIN, api_keys.revoke, "Revoke a key; every process refuses it within 30 s", ApiKey),
     _route("GET", "/calibration", Scope.LEADS_READ, calibration.show, "How far the probabilities can be trusted, and what they rest on", CalibrationView, query=CalibrationQuery),
 
-    _route("GET", "/", PUBLIC, home.front, "What this is and where things are; a page for browsers", versioned=False, query=LanguageQuery),
-    _route("GET", "/openapi.json", PUBLIC, home.openapi, "This document", versioned=False),
+    _route("GET", "/", PUBLIC, home.front, "What this is and where things are; a page for browsers", home.Front, versioned=False, query=LanguageQuery),
+    _route("GET", "/openapi.json", PUBLIC, home.openapi, "This document", dict[str, Any], versioned=False),
     _route("GET", "/problems/{slug}", PUBLIC, home.problem, "What a problem type means", Kind, versioned=False),
 
     _page("GET", "/docs", PUBLIC, pages.docs, "The API document to read and try"),
@@ -284,15 +284,34 @@ def add_routes(app: web.Application) -> None:
     """Every operation under /api/v1, and the versioned ones at their earlier path as well."""
     for route in ROUTES:
         handler = route.handler if route.query else _without_query(route.handler)
-        add = web.route(route.method, route.path, handler, expect_handler=answer_expectation)
+        path = _router_path(route.path)
+        add = web.route(route.method, path, handler, expect_handler=answer_expectation)
         if route.method == "GET":
-            add = web.get(route.path, handler, expect_handler=answer_expectation)
+            add = web.get(path, handler, expect_handler=answer_expectation)
         app.router.add_routes([add])
         if route.versioned:
             app.router.add_routes(
                 [web.RouteDef(add.method, API + add.path, add.handler, add.kwargs)]
             )
     app[POLICIES] = _policies(app)
+
+
+def _router_path(path: str) -> str:
+    """The path whose last variable is none of the words that stand in its place elsewhere.
+
+    Otherwise `PUT /alerts/rules/dry-run` would look for a rule of that name.
+    """
+    before, _, last = path.rpartition("/")
+    if not last.startswith("{"):
+        return path
+    words = {
+        word
+        for place, _, word in (route.path.rpartition("/") for route in ROUTES)
+        if place == before and word and not word.startswith("{")
+    }
+    if not words:
+        return path
+    return f"{before}/{{{last.strip('{}')}:(?!(?:{'|'.join(sorted(words))})$)[^{{}}/]+}}"
 
 
 def _policies(app: web.Application) -> Policies:

@@ -22,6 +22,7 @@ _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>.*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 #: values of one parameter
 _VALUES_MAX: Final = 20
@@ -61,6 +62,11 @@ def read_values(given: Iterable[tuple[str, str]], kind: type[T]) -> T:
             )
         if not value:
             continue
+        if name in _moments(kind) and not _DATE.match(value):
+            raise InvalidInput(
+                f"The parameter {name} is no instant.",
+                errors=((name, "send RFC 3339, such as 2026-11-20T09:30:00Z"),),
+            )
         if name in several:
             values[name] = _more(values.get(name, []), name, value)
         else:
@@ -69,6 +75,20 @@ def read_values(given: Iterable[tuple[str, str]], kind: type[T]) -> T:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(error, kind, is_query=True) from error
+
+
+@cache
+def _moments(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The parameters that are instants: a number in them would pass as seconds since 1970."""
+    found = msgspec.inspect.type_info(kind)
+    assert isinstance(found, msgspec.inspect.StructType)  # noqa: S101  # of a closed set of types
+    return frozenset(field.encode_name for field in found.fields if _is_moment(field.type))
+
+
+def _is_moment(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_is_moment(each) for each in kind.types)
+    return isinstance(kind, msgspec.inspect.DateTimeType)
 
 
 @cache

@@ -7,6 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
 from hunter.web.bodies import Digest, Patience, body_chunks, media_type, too_large
@@ -95,8 +96,10 @@ async def _spool_part(request: web.Request, file: IO[bytes], digest: Digest) -> 
                     _keep(file, piece, digest)
             if wanted:
                 return part.filename or ""
-    except (ValueError, AssertionError) as error:
-        raise Malformed("The body is no multipart form: its boundary is missing.") from error
+    except (ValueError, AssertionError, BadHttpMessage) as error:
+        raise Malformed(
+            "The body is no multipart form: its boundary is missing, or a part has no header."
+        ) from error
     raise InvalidInput(
         "The form holds no file.",
         errors=(("/file", "send the file in a field named 'file': curl -F file=@list.csv"),),
