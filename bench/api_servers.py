@@ -51,6 +51,7 @@ async def hunter(config: Config, **settings: str) -> AsyncIterator[Server]:
         "HUNTER_REDIS_URL": str(config.redis_url),
         "HUNTER_DATA_DIR": str(config.data_dir),
         "HUNTER_LOG_LEVEL": "warning",
+        "HUNTER_RATE_LIMIT": "0",
     }
     async with _server(["-m", "hunter", "serve"], port, ours | settings, "/healthz/ready") as found:
         yield found

@@ -135,7 +135,9 @@ def _answer(
         content["application/json"] = {"schema": refs[id(kind)]}
     if status == HTTPStatus.OK:
         for name, told in FILES.get(route.path, {}).items():
-            content[name] = {"schema": {"type": "string", "description": told}}
+            # tools read a stream of events event by event, each an object
+            kind_of = {} if name == "text/event-stream" else {"type": "string"}
+            content[name] = {"schema": kind_of | {"description": told}}
     if content:
         answer["content"] = content
     return answer

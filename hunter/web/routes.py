@@ -199,7 +199,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/scan/bulk/{job_id}/cancel", Scope.SCAN_WRITE, scans.cancel_job, "Stop a scan; what is done stays", JobProgress),
     _route("POST", "/scan/bulk/{job_id}/redrive", Scope.SCAN_WRITE, scans.redrive_job, "Scan again, as a new job, what failed in a finished one", JobProgress, status=202),
 
-    _route("GET", "/leads", Scope.LEADS_READ, leads.index, "Leads, those to call first on top", Page[LeadItem], query=LeadsQuery),
+    _route("GET", "/leads", Scope.LEADS_READ, leads.index, "Leads, those to call first on top; fields=domain,score tells only those of each", (Page[LeadItem], Page[dict[str, Any]]), query=LeadsQuery),
     _route("GET", "/leads/export", Scope.EXPORT_READ, exports.export_leads, "Leads as a file: CSV, XLSX or NDJSON, for people or for Dynamics 365", query=ExportQuery),
     _route("GET", "/tenants", Scope.LEADS_READ, leads.by_tenant, "Microsoft tenants with their domains, those to call first on top", Page[TenantView], query=PageQuery),
     _route("PATCH", "/leads/{domain}", Scope.LEADS_WRITE, notes.edit_lead, "Change notes, mark, tags and favourite of a lead; If-Match holds it to a version", LeadView, body={_JSON: notes.LeadEdit, "application/merge-patch+json": notes.LeadEdit}, query=LanguageQuery),

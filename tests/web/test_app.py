@@ -15,6 +15,7 @@ from yarl import URL
 
 from hunter.config import Config, Secret
 from hunter.core.errors import Misconfigured
+from hunter.ops.server import PROBES
 from hunter.web.app import create_app, run_api
 from hunter.web.keys import HEALTH
 from hunter.web.routes import ROUTES
@@ -211,10 +212,11 @@ async def test_the_document_names_errors_headers_and_files(client: Client) -> No
     assert "204" in events
     segment = next(p for p in paths[f"{API}/leads"]["get"]["parameters"] if p["name"] == "segment")
     assert (segment["style"], segment["explode"]) == ("form", False)
-    for methods in paths.values():
+    for path, methods in paths.items():
         for operation in methods.values():
             for status, answer in operation["responses"].items():
-                if status.isdigit() and int(status) >= 400:
+                # a probe that is not ready names its checks
+                if path not in PROBES and status.isdigit() and int(status) >= 400:
                     assert list(answer["content"]) == ["application/problem+json"]
 
 

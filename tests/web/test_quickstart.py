@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import datetime as dt
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import standardwebhooks
 from aiohttp.test_utils import TestClient
 
 Client = TestClient[Any, Any]
@@ -44,6 +48,52 @@ async def test_every_command_of_the_quickstart_works(
     assert json.loads((tmp_path / "openapi.json").read_text())["openapi"] == "3.1.0"
     names = await database.fetch("SELECT domain FROM lead ORDER BY domain")
     assert [row["domain"] for row in names] == ["contoso.com", "fabrikam.com"]
+
+
+def _python_blocks() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+async def test_the_python_example_of_the_quickstart_works(
+    client: Client, tmp_path: Path, add_lead: Any
+) -> None:
+    await add_lead("tailspintoys.com")
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=tmp_path,
+        env={"HUNTER": f"http://{client.host}:{client.port}"},
+    )
+    output, _ = await process.communicate(_python_blocks()[0].encode())
+
+    assert process.returncode == 0, output.decode()
+    assert output.decode().splitlines()[-1].startswith("cancelled ")
+    assert "tailspintoys.com" in (tmp_path / "leads.csv").read_text()
+
+
+def test_the_quickstart_tells_true_webhooks_from_false_ones() -> None:
+    names: dict[str, Any] = {}
+    exec(_python_blocks()[1], names)  # of our own page
+    secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
+    body, now = b'{"kind": "mx_changed"}', dt.datetime.now(dt.UTC)
+
+    def told(at: dt.datetime, text: bytes) -> bool:
+        signature = standardwebhooks.Webhook(secret).sign("msg_1", at, body.decode())
+        headers = {
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": f"v1,bm9uZSBvZiBvdXJz {signature}",
+        }
+        found: bool = names["is_from_hunter"](secret, headers, text)
+        return found
+
+    assert told(now, body)
+    assert not told(now, body + b" ")
+    assert not told(now - dt.timedelta(minutes=6), body)
 
 
 async def test_the_page_names_every_filter_and_order(client: Client) -> None:
