@@ -10,7 +10,7 @@ import os
 import sys
 
 from hunter.cli import work
-from hunter.store import chunks
+from hunter.store import chunks, leases
 
 #: the chunk is locked as before, whoever's it is by now
 _NO_FENCE = "SELECT 'leased' FROM scan_chunk WHERE id = $1 AND $2::bigint IS NOT NULL FOR UPDATE"
@@ -24,14 +24,14 @@ def without_fence() -> None:
     if "epoch = $2" not in chunks._FENCE or _EPOCH not in chunks._DONE:  # noqa: SLF001
         raise RuntimeError("the fence is written otherwise now: adapt bench/chaos_unfenced.py")
     replaced = chunks._DONE.replace(_EPOCH, "AND $2::bigint IS NOT NULL")  # noqa: SLF001
-    for name, statement in (
-        ("_FENCE", _NO_FENCE),
-        ("_DONE", replaced),
-        ("_LOST", _NEVER_LOST),
+    for module, name, statement in (
+        (chunks, "_FENCE", _NO_FENCE),
+        (chunks, "_DONE", replaced),
+        (leases, "_LOST", _NEVER_LOST),
     ):
-        if not hasattr(chunks, name):
-            raise RuntimeError(f"no {name} in hunter.store.chunks any more")
-        setattr(chunks, name, statement)
+        if not hasattr(module, name):
+            raise RuntimeError(f"no {name} in {module.__name__} any more")
+        setattr(module, name, statement)
 
 
 if __name__ == "__main__":

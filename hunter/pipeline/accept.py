@@ -17,7 +17,7 @@ from hunter.core.points import Point
 from hunter.core.refusals import refusal
 from hunter.ops.crash import pass_point
 from hunter.queue.hints import Hints
-from hunter.store import audit, chunks, idempotency, jobs, quotas, suppressions
+from hunter.store import audit, chunks, dispatch, idempotency, jobs, quotas, suppressions
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 from hunter.store.jobs import Reject
@@ -291,7 +291,7 @@ class _Upload:
         self.job_id: UUID = uuid7()
         self.lane = lane
         self.is_interactive = lane == "interactive"
-        self.hinted: list[chunks.Hint] = []
+        self.hinted: list[dispatch.Hint] = []
         self.is_read = request is not None and request.is_read
         self._request = request
         self._companion = companion
@@ -371,7 +371,7 @@ class _Upload:
             duplicates=self.reading.duplicates,
         )
         if self.is_interactive:
-            marked = [await chunks.mark(conn, chunk_id) for chunk_id in ids]
+            marked = [await dispatch.mark(conn, chunk_id) for chunk_id in ids]
             self.hinted += [hint for hint in marked if hint is not None]
 
     async def close(self, conn: Connection) -> str:
@@ -414,7 +414,7 @@ class _Upload:
         """The hints came to nothing: the dispatcher is to give new ones at once."""
 
         async def work(conn: Connection) -> None:
-            await chunks.unmark(conn, [hint.chunk_id for hint in self.hinted])
+            await dispatch.unmark(conn, [hint.chunk_id for hint in self.hinted])
 
         with suppress(HunterError):  # they grow stale otherwise
             await self.db.transact(work, deadline_s=1, try_s=1, reserved=True)

@@ -15,7 +15,7 @@ import structlog
 from hunter.core.errors import Unavailable
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
-from hunter.store import chunks
+from hunter.store import leases
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database
 
@@ -139,7 +139,7 @@ class Holding:
             return []
 
         async def work(conn: Connection) -> list[int]:
-            handed = await chunks.give_back(conn, epochs)
+            handed = await leases.give_back(conn, epochs)
             pass_point(Point.DRAIN_RETURNING)
             return handed
 

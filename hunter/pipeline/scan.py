@@ -49,8 +49,10 @@ from hunter.store import (
     changes,
     chunks,
     completion,
+    dispatch,
     expiry,
     judged,
+    leases,
     registrations,
     results,
     schedule,
@@ -186,7 +188,7 @@ class Scanner:
         """A hint that came too late to be followed: another worker may get one at once."""
 
         async def unmark(conn: Connection) -> None:
-            await chunks.unmark(conn, [chunk_id])
+            await dispatch.unmark(conn, [chunk_id])
 
         with suppress(Unavailable):
             await self._db.transact(unmark, deadline_s=1)
@@ -436,7 +438,7 @@ class Scanner:
         """Hand a chunk back after an exception, to be tried later."""
 
         async def postpone(conn: Connection) -> None:
-            await chunks.postpone(
+            await leases.postpone(
                 conn, claim.chunk_id, claim.epoch, reason=reason_of("chunk", error), counted=counted
             )
 

@@ -27,6 +27,7 @@ from hunter.store import (
     chunks,
     completion,
     deliveries,
+    dispatch,
     expiries,
     idempotency,
     ingests,
@@ -35,12 +36,13 @@ from hunter.store import (
     kpis,
     outbox,
     poison,
+    processes,
     retention,
     schedule,
 )
 from hunter.store.changes import EVERYWHERE, Change
-from hunter.store.chunks import Hint
 from hunter.store.database import Connection, Database, server_connections
+from hunter.store.dispatch import Hint
 from hunter.store.migrate import make_partitions
 from hunter.store.poison import Verdict
 
@@ -140,7 +142,7 @@ class Dispatcher:
         self._is_redis_away = redis is Generation.AWAY
         if redis is Generation.WIPED:
             log.warning("Redis was wiped, hints are given again")
-            await self._db.transact(chunks.forget_hints, deadline_s=_DEADLINE_S)
+            await self._db.transact(dispatch.forget_hints, deadline_s=_DEADLINE_S)
             pass_point(Point.DISPATCH_WIPED)
             await self._hints.set_generation()
 
@@ -165,10 +167,10 @@ class Dispatcher:
         stale_s = self._stale_s
 
         async def pick(conn: Connection) -> list[Hint]:
-            limit = await chunks.room(conn, lane, alive_s=self._alive_s, stale_s=stale_s)
+            limit = await dispatch.room(conn, lane, alive_s=self._alive_s, stale_s=stale_s)
             if not limit:
                 return []
-            marked = await chunks.pick(conn, lane, limit=limit, stale_s=stale_s)
+            marked = await dispatch.pick(conn, lane, limit=limit, stale_s=stale_s)
             if lane == "bulk":
                 marked += await self._pick_scheduled(conn, limit - len(marked))
             if marked:
@@ -188,19 +190,21 @@ class Dispatcher:
         ):
 
             async def unmark(conn: Connection) -> None:
-                await chunks.unmark(conn, [hint.chunk_id for hint in picked])
+                await dispatch.unmark(conn, [hint.chunk_id for hint in picked])
 
             await self._db.transact(unmark, deadline_s=_DEADLINE_S)
         pass_point(Point.DISPATCH_HINTED)
 
     async def _pick_scheduled(self, conn: Connection, left: int) -> list[Hint]:
         """Chunks of the schedule come after those of callers."""
-        limit = await chunks.room_for_schedule(
+        limit = await dispatch.room_for_schedule(
             conn, left=left, alive_s=self._alive_s, stale_s=self._stale_s
         )
         if not limit:
             return []
-        return await chunks.pick(conn, "bulk", limit=limit, stale_s=self._stale_s, by_schedule=True)
+        return await dispatch.pick(
+            conn, "bulk", limit=limit, stale_s=self._stale_s, by_schedule=True
+        )
 
     async def _schedule(self) -> None:
         """Turn leads that are due into jobs."""
@@ -286,7 +290,7 @@ class Dispatcher:
             "partitions": make_partitions,
             "keys": idempotency.sweep,
             "batches": ingests.sweep,
-            "workers": chunks.sweep_workers,
+            "workers": processes.sweep_workers,
             "audit": partial(audit.sweep, kept_days=self._audit_days),
         }
         for name, work in sweeps.items():

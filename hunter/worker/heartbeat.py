@@ -13,7 +13,7 @@ from hunter.core.errors import Unavailable
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
 from hunter.pipeline.scan import CLAIM_DEADLINE_S, Scanner
-from hunter.store import chunks
+from hunter.store import leases, processes
 from hunter.store.database import Connection, Database
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class Heartbeat:
         epochs = {chunk_id: each.epoch for chunk_id, each in held.items()}
 
         async def work(conn: Connection) -> list[int]:
-            return await chunks.extend(conn, epochs, self._config.lease_of(lane))
+            return await leases.extend(conn, epochs, self._config.lease_of(lane))
 
         for chunk_id in await self._transact(work, self._config.beat_of(lane)):
             log.warning("lease lost", chunk=chunk_id)
@@ -82,7 +82,7 @@ class Heartbeat:
         """Be counted as alive, and return leases that this process has without knowing of them."""
 
         async def work(conn: Connection) -> list[int]:
-            await chunks.register(
+            await processes.register(
                 conn,
                 self._scanner.worker_id,
                 slots=self._scanner.pace.limit,
@@ -91,7 +91,7 @@ class Heartbeat:
             )
             # what it holds by now: a slow beat may have begun before some of it was claimed
             held = [*self._scanner.holding.held]
-            return await chunks.return_unknown(
+            return await leases.return_unknown(
                 conn, self._scanner.worker_id, held, older_s=2 * CLAIM_DEADLINE_S
             )
 
@@ -129,7 +129,7 @@ class Heartbeat:
         """Take the process out of the fleet's count."""
 
         async def work(conn: Connection) -> None:
-            await chunks.leave(conn, self._scanner.worker_id)
+            await processes.leave(conn, self._scanner.worker_id)
 
         try:
             await self._db.transact(work, deadline_s=2, reserved=True)

@@ -20,7 +20,7 @@ from hunter.ops.stages import StageClock
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.verdicts import verdict_on
-from hunter.store import chunks, judged, leads, rejudge
+from hunter.store import judged, leads, processes, rejudge
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
 from hunter.store.judged import NOTHING
@@ -283,7 +283,7 @@ async def test_lead_written_behind_the_pass_by_an_older_worker_is_found(fleet: F
 
     async def beat(version: str) -> None:
         async with fleet.db.acquire() as conn:
-            await chunks.register(
+            await processes.register(
                 conn, laggard, slots=1, interactive_slots=1, rules_version=version
             )
 

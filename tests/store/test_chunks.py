@@ -15,7 +15,7 @@ from hunter.config import Config, Secret
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
 from hunter.local.servers import postgres
-from hunter.store import chunks, completion, jobs
+from hunter.store import chunks, completion, dispatch, jobs, leases, processes
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
@@ -97,7 +97,7 @@ async def test_a_chunk_of_a_receiving_job_cannot_be_claimed(db: Database) -> Non
         (chunk_id,) = await chunks.add(conn, job_id, "bulk", [["a.example"]])
 
         assert await _claim(conn, chunk_id) is None
-        assert await chunks.pick(conn, "bulk", limit=10, stale_s=10) == []
+        assert await dispatch.pick(conn, "bulk", limit=10, stale_s=10) == []
 
 
 async def test_a_lease_that_ran_out_is_taken_over_under_a_new_epoch(db: Database) -> None:
@@ -161,7 +161,7 @@ async def test_a_heartbeat_extends_what_is_held_and_names_what_is_lost(db: Datab
         await _must_claim(conn, lost, OTHER)
         await _record(conn, claims[done])
 
-        gone = await chunks.extend(conn, {i: c.epoch for i, c in claims.items()}, 20)
+        gone = await leases.extend(conn, {i: c.epoch for i, c in claims.items()}, 20)
 
         # done under our own epoch is our commit, whose answer may still be on its way
         assert gone == [lost]
@@ -175,7 +175,7 @@ async def test_a_heartbeat_passes_by_a_chunk_under_commit(db: Database) -> None:
         async with conn.transaction():
             assert await chunks.fence(conn, chunk_id, claim.epoch) is Fence.HELD
             async with db.acquire() as beating:
-                assert await chunks.extend(beating, {chunk_id: claim.epoch}, 20) == []
+                assert await leases.extend(beating, {chunk_id: claim.epoch}, 20) == []
 
 
 async def test_a_lease_handed_back_is_free_at_once_and_no_loss(db: Database) -> None:
@@ -183,8 +183,8 @@ async def test_a_lease_handed_back_is_free_at_once_and_no_loss(db: Database) -> 
         _, (chunk_id,) = await _job(conn, 1)
         claim = await _must_claim(conn, chunk_id)
 
-        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == [chunk_id]
-        assert await chunks.give_back(conn, {chunk_id: claim.epoch}) == []
+        assert await leases.give_back(conn, {chunk_id: claim.epoch}) == [chunk_id]
+        assert await leases.give_back(conn, {chunk_id: claim.epoch}) == []
 
         again = await _must_claim(conn, chunk_id, OTHER)
         assert (again.epoch, again.was_lost) == (claim.epoch + 1, False)
@@ -198,10 +198,10 @@ async def test_a_postponed_chunk_waits(db: Database) -> None:
         _, (chunk_id,) = await _job(conn, 1)
         claim = await _must_claim(conn, chunk_id)
 
-        await chunks.postpone(conn, chunk_id, claim.epoch, reason="disk", counted=True)
+        await leases.postpone(conn, chunk_id, claim.epoch, reason="disk", counted=True)
 
         assert await _claim(conn, chunk_id) is None
-        assert await chunks.pick(conn, "bulk", limit=10, stale_s=10) == []
+        assert await dispatch.pick(conn, "bulk", limit=10, stale_s=10) == []
         await conn.execute("UPDATE scan_chunk SET not_before = now()")
         assert await _claim(conn, chunk_id) is not None
 
@@ -214,8 +214,8 @@ async def test_a_stale_epoch_can_neither_finish_nor_postpone_nor_return(db: Data
         holder = await _must_claim(conn, chunk_id, OTHER)
 
         await chunks.finish(conn, chunk_id, stale.epoch, ok=1, failed=0, unknown=0)
-        await chunks.postpone(conn, chunk_id, stale.epoch, reason="x", counted=True)
-        await chunks.give_back(conn, {chunk_id: stale.epoch})
+        await leases.postpone(conn, chunk_id, stale.epoch, reason="x", counted=True)
+        await leases.give_back(conn, {chunk_id: stale.epoch})
 
         row = await conn.fetchrow("SELECT state, epoch, failures FROM scan_chunk")
         assert row is not None
@@ -227,8 +227,8 @@ async def test_hints_go_round_robin_over_jobs(db: Database) -> None:
         _, big = await _job(conn, *[1] * 20)
         _, small = await _job(conn, 1, 1)
 
-        first = {h.chunk_id for h in await chunks.pick(conn, "bulk", limit=4, stale_s=10)}
-        second = {h.chunk_id for h in await chunks.pick(conn, "bulk", limit=4, stale_s=10)}
+        first = {h.chunk_id for h in await dispatch.pick(conn, "bulk", limit=4, stale_s=10)}
+        second = {h.chunk_id for h in await dispatch.pick(conn, "bulk", limit=4, stale_s=10)}
 
         assert first == {*big[:2], *small}
         assert second == set(big[2:6])
@@ -238,10 +238,10 @@ async def test_a_hint_is_not_given_again_before_it_is_stale(db: Database) -> Non
     async with db.acquire() as conn:
         await _job(conn, 1)
 
-        first = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
-        soon = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        first = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
+        soon = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
         await conn.execute("UPDATE scan_chunk SET hinted_at = now() - interval '11 seconds'")
-        later = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        later = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
 
         assert [len(first), len(soon), len(later)] == [1, 0, 1]
         assert later[0].number == first[0].number + 1
@@ -253,7 +253,7 @@ async def test_a_chunk_somebody_had_begun_is_hinted_as_such(db: Database) -> Non
         await _must_claim(conn, lost)
         await _expire(conn)
 
-        picked = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        picked = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
 
         assert [hint.begun for hint in picked] == [True, False]
 
@@ -265,7 +265,7 @@ async def test_two_dispatchers_pick_different_chunks(db: Database) -> None:
 
     async def pick() -> list[int]:
         async with db.acquire() as conn, conn.transaction():
-            picked = await chunks.pick(conn, "bulk", limit=8, stale_s=10)
+            picked = await dispatch.pick(conn, "bulk", limit=8, stale_s=10)
             await asyncio.sleep(0.05)
             return [hint.chunk_id for hint in picked]
 
@@ -277,24 +277,24 @@ async def test_two_dispatchers_pick_different_chunks(db: Database) -> None:
 async def test_room_is_thrice_the_slots_of_living_workers_less_hints(db: Database) -> None:
     async with db.acquire() as conn:
         await _job(conn, *[1] * 4)
-        nobody = await chunks.room(conn, "bulk", alive_s=15, stale_s=10)
-        await chunks.register(conn, ME, slots=2, interactive_slots=16)
-        alone = await chunks.room(conn, "bulk", alive_s=15, stale_s=10)
-        await chunks.pick(conn, "bulk", limit=4, stale_s=10)
+        nobody = await dispatch.room(conn, "bulk", alive_s=15, stale_s=10)
+        await processes.register(conn, ME, slots=2, interactive_slots=16)
+        alone = await dispatch.room(conn, "bulk", alive_s=15, stale_s=10)
+        await dispatch.pick(conn, "bulk", limit=4, stale_s=10)
 
         assert (nobody, alone) == (0, 6)
-        assert await chunks.room(conn, "bulk", alive_s=15, stale_s=10) == 2
-        assert await chunks.room(conn, "interactive", alive_s=15, stale_s=10) == 48
+        assert await dispatch.room(conn, "bulk", alive_s=15, stale_s=10) == 2
+        assert await dispatch.room(conn, "interactive", alive_s=15, stale_s=10) == 48
 
 
 async def test_forgotten_hints_are_given_at_once(db: Database) -> None:
     async with db.acquire() as conn:
         await _job(conn, 1, 1)
-        await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
 
-        await chunks.forget_hints(conn)
+        await dispatch.forget_hints(conn)
 
-        assert len(await chunks.pick(conn, "bulk", limit=9, stale_s=10)) == 2
+        assert len(await dispatch.pick(conn, "bulk", limit=9, stale_s=10)) == 2
 
 
 async def test_hints_of_expired_leases_that_came_to_nothing_are_given_at_once(db: Database) -> None:
@@ -304,12 +304,12 @@ async def test_hints_of_expired_leases_that_came_to_nothing_are_given_at_once(db
             await _must_claim(conn, chunk_id)
         await _expire(conn)
         await _must_claim(conn, held)
-        picked = [hint.chunk_id for hint in await chunks.pick(conn, "bulk", limit=9, stale_s=10)]
-        again = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
-        await chunks.unmark(conn, [first])
-        declined = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
-        await chunks.forget_hints(conn)
-        wiped = await chunks.pick(conn, "bulk", limit=9, stale_s=10)
+        picked = [hint.chunk_id for hint in await dispatch.pick(conn, "bulk", limit=9, stale_s=10)]
+        again = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
+        await dispatch.unmark(conn, [first])
+        declined = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
+        await dispatch.forget_hints(conn)
+        wiped = await dispatch.pick(conn, "bulk", limit=9, stale_s=10)
 
     assert (picked, again) == ([first, second], [])
     assert [hint.chunk_id for hint in declined] == [first]
@@ -345,7 +345,7 @@ async def test_of_single_scans_the_oldest_is_taken_first(db: Database) -> None:
     async with db.acquire() as conn:
         ids = [(await _job(conn, 1, lane="interactive"))[1][0] for _ in range(3)]
         # hinted, and hinted in vain: its turn is not over
-        await chunks.pick(conn, "interactive", limit=1, stale_s=10)
+        await dispatch.pick(conn, "interactive", limit=1, stale_s=10)
         taken = []
         for _ in ids:
             async with conn.transaction():
@@ -405,7 +405,7 @@ async def test_a_cancelled_job_writes_nothing_more(db: Database) -> None:
 
         assert (progress.status, progress.processed) == ("cancelled", 1)
         assert await _claim(conn, ready) is None
-        assert await chunks.extend(conn, {leased: claim.epoch}, 20) == [leased]
+        assert await leases.extend(conn, {leased: claim.epoch}, 20) == [leased]
         async with conn.transaction():
             assert (await jobs.cancel(conn, job_id)).status == "cancelled"
 

@@ -8,7 +8,7 @@ import pytest
 
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict, NotFound
-from hunter.store import chunks, completion, jobs, poison, redrive, results
+from hunter.store import chunks, completion, dispatch, jobs, leases, poison, redrive, results
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
@@ -41,7 +41,7 @@ async def _fail(conn: Connection, chunk_id: int, times: int) -> None:
     for _ in range(times):
         claim = await _claim(conn, chunk_id)
         assert claim is not None
-        await chunks.postpone(conn, chunk_id, claim.epoch, reason="chunk: KeyError", counted=True)
+        await leases.postpone(conn, chunk_id, claim.epoch, reason="chunk: KeyError", counted=True)
         await conn.execute("UPDATE scan_chunk SET not_before = now()")
 
 
@@ -109,7 +109,7 @@ async def test_whoever_works_on_a_halved_chunk_is_fenced_out(db: Database) -> No
         await poison.condemn(conn)
 
         assert await chunks.fence(conn, chunk_id, claim.epoch) is chunks.Fence.LOST
-        assert await chunks.extend(conn, {chunk_id: claim.epoch}, 20) == [chunk_id]
+        assert await leases.extend(conn, {chunk_id: claim.epoch}, 20) == [chunk_id]
 
 
 async def test_five_exceptions_halve_a_chunk(db: Database) -> None:
@@ -154,7 +154,7 @@ async def test_what_a_drain_hands_back_is_not_given_up(db: Database) -> None:
         await _lose(conn, chunk_id, 3)
         claim = await _claim(conn, chunk_id)
         assert claim is not None
-        await chunks.give_back(conn, {chunk_id: claim.epoch})
+        await leases.give_back(conn, {chunk_id: claim.epoch})
 
         assert await poison.condemn(conn) == []
         again = await _claim(conn, chunk_id)
@@ -224,7 +224,7 @@ async def test_a_job_of_a_newer_version_is_left_to_newer_workers(db: Database) -
         await conn.execute("UPDATE scan_job SET payload_version = $1", chunks.PAYLOAD_VERSION + 1)
 
         assert await _claim(conn, chunk_id) is None
-        assert await chunks.pick(conn, "bulk", limit=9, stale_s=1) == []
+        assert await dispatch.pick(conn, "bulk", limit=9, stale_s=1) == []
         async with conn.transaction():
             assert await chunks.claim_next(conn, "bulk", worker_id=ME, lease_s=9) is None
 
@@ -234,11 +234,11 @@ async def test_a_lease_whose_claim_was_never_answered_is_returned(db: Database) 
         _, chunk_id = await _job(conn, "a.example")
         await _claim(conn, chunk_id)
 
-        fresh = await chunks.return_unknown(conn, ME, [], older_s=5)
+        fresh = await leases.return_unknown(conn, ME, [], older_s=5)
         await conn.execute("UPDATE scan_chunk SET leased_at = now() - interval '6 seconds'")
-        known = await chunks.return_unknown(conn, ME, [chunk_id], older_s=5)
-        others = await chunks.return_unknown(conn, uuid7(), [], older_s=5)
-        unknown = await chunks.return_unknown(conn, ME, [], older_s=5)
+        known = await leases.return_unknown(conn, ME, [chunk_id], older_s=5)
+        others = await leases.return_unknown(conn, uuid7(), [], older_s=5)
+        unknown = await leases.return_unknown(conn, ME, [], older_s=5)
 
         assert (fresh, known, others, unknown) == ([], [], [], [chunk_id])
         assert await conn.fetchval("SELECT losses FROM scan_chunk") == 0

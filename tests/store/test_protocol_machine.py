@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from hunter.config import Config
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict
-from hunter.store import chunks, completion, jobs, poison, redrive
+from hunter.store import chunks, completion, dispatch, jobs, leases, poison, redrive
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import Connection, open_database
 from hunter.store.identifiers import uuid7
@@ -160,8 +160,8 @@ class Protocol(RuleBasedStateMachine):
         held = {chunk_id: claim.epoch for chunk_id, claim in self.beliefs[worker].items()}
 
         async def work(conn: Connection) -> list[int]:
-            await chunks.return_unknown(conn, self.ids[worker], list(held), older_s=0)
-            return await chunks.extend(conn, held, 60)
+            await leases.return_unknown(conn, self.ids[worker], list(held), older_s=0)
+            return await leases.extend(conn, held, 60)
 
         for chunk_id in self.run(work):
             self.stale.append(self.beliefs[worker].pop(chunk_id))
@@ -250,7 +250,7 @@ class Protocol(RuleBasedStateMachine):
         for claim in held.values():
 
             async def work(conn: Connection, claim: Claim = claim) -> None:
-                await chunks.postpone(
+                await leases.postpone(
                     conn, claim.chunk_id, claim.epoch, reason="test", counted=counted
                 )
                 await conn.execute("UPDATE scan_chunk SET not_before = now()")
@@ -262,7 +262,7 @@ class Protocol(RuleBasedStateMachine):
     def drain(self, worker: int) -> None:
         worker = self._holder(worker)
         held = {chunk_id: claim.epoch for chunk_id, claim in self.beliefs[worker].items()}
-        self.run(lambda conn: chunks.give_back(conn, held))
+        self.run(lambda conn: leases.give_back(conn, held))
         self.freeze(worker)
 
     @precondition(lambda self: len(self.accepted) > 1)
@@ -286,11 +286,11 @@ class Protocol(RuleBasedStateMachine):
 
     @rule()
     def hint(self) -> None:
-        self.run(lambda conn: chunks.pick(conn, "bulk", limit=5, stale_s=0))
+        self.run(lambda conn: dispatch.pick(conn, "bulk", limit=5, stale_s=0))
 
     @rule()
     def flush(self) -> None:
-        self.run(chunks.forget_hints)
+        self.run(dispatch.forget_hints)
 
     @rule()
     def condemn(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from uuid import UUID
 
 from hunter.core.health import Sample, Trust, weigh
-from hunter.store import chunks, judged, schedule
+from hunter.store import dispatch, judged, processes, schedule
 from hunter.store.database import Connection, Database
 
 DUE = "SELECT count(*) FROM lead WHERE next_scan_at <= now()"
@@ -94,15 +94,15 @@ async def test_callers_go_first_and_the_schedule_goes_on(db: Database) -> None:
     async with db.acquire() as conn:
         await _seed(conn, 1000)
         worker = UUID(int=1)
-        await chunks.register(conn, worker, slots=8, interactive_slots=2)
+        await processes.register(conn, worker, slots=8, interactive_slots=2)
     await _take(db, open_max=50)
 
     async with db.acquire() as conn:
-        nothing_left = await chunks.room_for_schedule(conn, left=0, alive_s=60, stale_s=60)
-        plenty = await chunks.room_for_schedule(conn, left=100, alive_s=60, stale_s=60)
-        asked = await chunks.pick(conn, "bulk", limit=100, stale_s=60)
-        picked = await chunks.pick(conn, "bulk", limit=plenty, stale_s=60, by_schedule=True)
-        more = await chunks.room_for_schedule(conn, left=100, alive_s=60, stale_s=60)
+        nothing_left = await dispatch.room_for_schedule(conn, left=0, alive_s=60, stale_s=60)
+        plenty = await dispatch.room_for_schedule(conn, left=100, alive_s=60, stale_s=60)
+        asked = await dispatch.pick(conn, "bulk", limit=100, stale_s=60)
+        picked = await dispatch.pick(conn, "bulk", limit=plenty, stale_s=60, by_schedule=True)
+        more = await dispatch.room_for_schedule(conn, left=100, alive_s=60, stale_s=60)
 
     assert (nothing_left, plenty) == (1, 4), "half the slots, and one at least"
     assert (asked, len(picked) + more) == ([], 4)

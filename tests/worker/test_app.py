@@ -14,7 +14,7 @@ from hunter.config import Config, Secret
 from hunter.local.nameserver import NameServer
 from hunter.local.servers import free_port
 from hunter.queue.hints import queue_name
-from hunter.store import jobs
+from hunter.store import jobs, processes
 from hunter.store.database import Connection
 from hunter.worker import lanes
 
@@ -254,13 +254,12 @@ async def test_a_worker_waits_for_a_schema_that_is_not_there_yet(
 
 async def test_the_redis_queue_holds_a_window_only(case: Any, settings: Config) -> None:
     from hunter.ops.metrics import Metrics
-    from hunter.store import chunks
     from hunter.store.identifiers import uuid7
     from hunter.worker.dispatcher import Dispatcher
 
     await case.submit(*NAMES, chunk_size=1)
     async with case.db.acquire() as conn:
-        await chunks.register(conn, uuid7(), slots=2, interactive_slots=2)
+        await processes.register(conn, uuid7(), slots=2, interactive_slots=2)
     dispatcher = Dispatcher(
         case.db, case.hints, Metrics(), dataclasses.replace(settings, hint_stale_s=60.0)
     )

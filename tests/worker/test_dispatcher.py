@@ -12,7 +12,7 @@ from hunter.config import Config
 from hunter.core.answers import Depth
 from hunter.ops.metrics import Metrics
 from hunter.queue.hints import queue_name
-from hunter.store import chunks, jobs
+from hunter.store import jobs, processes
 from hunter.store.identifiers import uuid7
 from hunter.worker.dispatcher import Dispatcher
 
@@ -31,7 +31,7 @@ _NO_SPLIT = """
 async def dispatcher(case: Any, settings: Config) -> Dispatcher:
     """A dispatcher of a fleet of one worker that takes nothing."""
     async with case.db.acquire() as conn:
-        await chunks.register(conn, uuid7(), slots=2, interactive_slots=2)
+        await processes.register(conn, uuid7(), slots=2, interactive_slots=2)
     await case.hints.set_generation()
     return Dispatcher(
         case.db, case.hints, Metrics(), dataclasses.replace(settings, hint_stale_s=60.0)
