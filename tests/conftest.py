@@ -8,6 +8,7 @@ import itertools
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,6 +29,10 @@ from hunter.store.migrate import migrate_up
 
 for _name in [name for name in os.environ if name.startswith("HUNTER_")]:
     del os.environ[_name]
+
+# started in a shell's background, this run ignores SIGINT, and so would everything it starts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # how long an example takes says how busy the machine is
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
