@@ -459,7 +459,7 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
         span("chunk", about | {"hunter.domains": len(claim.domains)}),
     ):
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        started, has_ended = loop.time(), False
         try:
             seen = await scanner.survey_all(claim, slot_is_free)
             pass_point(Point.CLAIM_SURVEYED)
@@ -469,7 +469,6 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             scanner.pause.end()
         except _FencedError:
             log.info("chunk fenced out", epoch=claim.epoch)
-            scanner.forget(claim)
             return
         except Unavailable as error:
             log.warning("chunk put back", reason=str(error))
@@ -481,8 +480,12 @@ async def run_chunk(scanner: Scanner, claim: Claim, slot_is_free: asyncio.Event)
             log.exception("chunk failed")
             await scanner.put_back(claim, error, counted=True)
             return
+        else:
+            has_ended = True
         finally:
             scanner.waiting.ended(slot_is_free)
+            if not has_ended:
+                scanner.forget(claim)
         duration_ms = round(1000 * (loop.time() - started), 1)
         log.info("chunk scanned", domains=len(claim.domains), duration_ms=duration_ms)
         await scanner.announce(claim)

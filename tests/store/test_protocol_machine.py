@@ -22,13 +22,28 @@ from hypothesis.stateful import (
 from hunter.config import Config
 from hunter.core.answers import Depth
 from hunter.core.errors import Conflict
-from hunter.store import chunks, completion, dispatch, jobs, leases, poison, redrive
+from hunter.store import (
+    chunks,
+    completion,
+    dispatch,
+    expiry,
+    jobs,
+    judged,
+    leases,
+    poison,
+    redrive,
+    schedule,
+    suppressions,
+)
 from hunter.store.chunks import Claim, Fence
 from hunter.store.database import Connection, open_database
 from hunter.store.identifiers import uuid7
 
 T = TypeVar("T")
 WORKERS = st.integers(0, 2)
+LANES = st.sampled_from(["bulk", "interactive"])
+#: seconds of a lease
+LEASES = {"bulk": 60, "interactive": 6}
 ANY = st.integers(0, 1_000_000)
 
 _PLACES = """
@@ -36,6 +51,13 @@ _PLACES = """
         ARRAY(SELECT domain FROM scan_result r WHERE r.job_id = c.job_id
               AND r.domain = ANY(c.domains) ORDER BY domain) AS recorded
     FROM scan_chunk c JOIN scan_job j ON j.id = c.job_id
+"""
+
+#: rows in which one of these names stands, wherever it may
+_NAMED = """
+    SELECT (SELECT count(*) FROM scan_chunk WHERE domains && $1::text[])
+        + (SELECT count(*) FROM scan_result WHERE domain = ANY($1))
+        + (SELECT count(*) FROM lead WHERE domain = ANY($1))
 """
 
 
@@ -61,7 +83,12 @@ class Protocol(RuleBasedStateMachine):
         self.accepted: dict[UUID, set[str]] = {}
         self.at_cancel: dict[UUID, int] = {}
         self.epochs: dict[int, int] = {}
-        self.run(lambda conn: conn.execute("TRUNCATE scan_job CASCADE"))
+        #: deleted names, and what stands for them
+        self.gone: dict[str, str] = {}
+        self.scheduled: set[UUID] = set()
+        self.run(
+            lambda conn: conn.execute("TRUNCATE scan_job, scan_result, suppression, lead CASCADE")
+        )
 
     def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """One transaction."""
@@ -80,12 +107,10 @@ class Protocol(RuleBasedStateMachine):
             self.expire()
             self.condemn()
             self.run(lambda conn: conn.execute("UPDATE scan_chunk SET not_before = now()"))
-            claim = self.run(
-                lambda conn: chunks.claim_next(conn, "bulk", worker_id=healthy, lease_s=60)
-            )
-            if claim is not None:
+            claims = [self._claim_next(healthy, lane) for lane in LEASES]
+            for claim in filter(None, claims):
                 self._commit(claim)
-            elif not self._open_chunks():
+            if not any(claims) and not self._open_chunks():
                 break
         self.finish()
         self.check()
@@ -109,29 +134,85 @@ class Protocol(RuleBasedStateMachine):
         found = self._open_chunks()
         return found[number % len(found)] if found else -1
 
-    @initialize(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    def begin(self, sizes: list[int]) -> None:
-        self.submit(sizes)
+    @initialize(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3), lane=LANES)
+    def begin(self, sizes: list[int], lane: str) -> None:
+        self.submit(sizes, lane)
 
     @precondition(lambda self: len(self.accepted) < 3)
-    @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    def submit(self, sizes: list[int]) -> None:
+    @rule(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3), lane=LANES)
+    def submit(self, sizes: list[int], lane: str) -> None:
         job_id = uuid7()
         names = [[f"n{c}x{n}.example" for n in range(size)] for c, size in enumerate(sizes)]
 
         async def work(conn: Connection) -> None:
-            await jobs.create(conn, job_id, lane="bulk", depth=Depth.QUICK, caller="test")
-            await chunks.add(conn, job_id, "bulk", names)
+            await jobs.create(conn, job_id, lane=lane, depth=Depth.QUICK, caller="test")
+            await chunks.add(conn, job_id, lane, names)
             await jobs.grow(conn, job_id, total=sum(sizes), rejected=0, duplicates=0)
             await jobs.accept(conn, job_id, rejected=0, duplicates=0)
 
         self.run(work)
-        self.accepted[job_id] = {name for each in names for name in each}
+        self.accepted[job_id] = {self.gone.get(name, name) for each in names for name in each}
+
+    @precondition(lambda self: len(self.scheduled) < 3)
+    @rule(chunk_size=st.integers(1, 4))
+    def come_due(self, chunk_size: int) -> None:
+        """All leads are due at once; whoever looks first takes them up, and the next finds none."""
+
+        async def work(conn: Connection) -> list[UUID]:
+            await conn.execute("UPDATE lead SET next_scan_at = now() - interval '1 second'")
+            return await schedule.take_due(conn, open_max=50, chunk_size=chunk_size)
+
+        async def names(conn: Connection, job_id: UUID) -> set[str]:
+            query = "SELECT unnest(domains) AS name FROM scan_chunk WHERE job_id = $1"
+            return {row["name"] for row in await conn.fetch(query, job_id)}
+
+        for job_id in self.run(work):
+            self.scheduled.add(job_id)
+            self.accepted[job_id] = self.run(lambda conn, job_id=job_id: names(conn, job_id))
+        assert not self.run(
+            lambda conn: schedule.take_due(conn, open_max=50, chunk_size=chunk_size)
+        )
+
+    @precondition(lambda self: self.accepted and len(self.gone) < 3)
+    @rule(number=ANY)
+    def delete(self, number: int) -> None:
+        """A name is deleted for good, whoever works on it: from here on it stands nowhere."""
+        names = sorted({name for each in self.accepted.values() for name in each if "." in name})
+        if names:
+            self._delete(names[number % len(names)])
+
+    @precondition(lambda self: any(self.beliefs) and len(self.gone) < 6)
+    @rule(worker=WORKERS, number=ANY)
+    def delete_what_is_worked_on(self, worker: int, number: int) -> None:
+        """The claim still has the name when its commit comes."""
+        worker = self._holder(worker)
+        claims = list(self.beliefs[worker].values())
+        claim = claims[number % len(claims)]
+        names = [name for name in claim.domains if "." in name and name not in self.gone]
+        if names:
+            self._delete(names[number % len(names)])
+            if self._commit(claim) is not Fence.HELD:
+                del self.beliefs[worker][claim.chunk_id]
+
+    def _delete(self, name: str) -> None:
+        async def work(conn: Connection) -> str:
+            await suppressions.suppress(conn, name, reason="asked for", caller="test")
+            return (await suppressions.among(conn, [name]))[name]
+
+        self.gone[name] = pseudonym = self.run(work)
+        for job_id, domains in self.accepted.items():
+            self.accepted[job_id] = {pseudonym if each == name else each for each in domains}
 
     def _claim(self, worker: int, number: int) -> Claim | None:
         chunk_id = self._some_chunk(number)
         return self.run(
             lambda conn: chunks.claim(conn, chunk_id, worker_id=self.ids[worker], lease_s=60)
+        )
+
+    def _claim_next(self, worker_id: UUID, lane: str) -> Claim | None:
+        lease_s = LEASES[lane]
+        return self.run(
+            lambda conn: chunks.claim_next(conn, lane, worker_id=worker_id, lease_s=lease_s)
         )
 
     @rule(worker=WORKERS, number=ANY)
@@ -145,12 +226,24 @@ class Protocol(RuleBasedStateMachine):
     def claim_with_lost_acknowledgement(self, worker: int, number: int) -> None:
         self._claim(worker, number)
 
-    @rule(worker=WORKERS)
-    def claim_without_hint(self, worker: int) -> None:
+    @rule(worker=WORKERS, lane=LANES)
+    def claim_without_hint(self, worker: int, lane: str) -> None:
+        claim = self._claim_next(self.ids[worker], lane)
+        if claim is not None:
+            assert claim.lane == lane
+            self.beliefs[worker][claim.chunk_id] = claim
+
+    @rule(worker=WORKERS, lane=LANES)
+    def take_over(self, worker: int, lane: str) -> None:
+        """What somebody let go is claimed out of the table; what is left to poison is not."""
         claim = self.run(
-            lambda conn: chunks.claim_next(conn, "bulk", worker_id=self.ids[worker], lease_s=60)
+            lambda conn: expiry.claim_expired(
+                conn, lane, worker_id=self.ids[worker], lease_s=LEASES[lane], spare_s=0
+            )
         )
         if claim is not None:
+            assert claim.was_lost
+            assert claim.lane == lane
             self.beliefs[worker][claim.chunk_id] = claim
 
     @precondition(lambda self: any(self.beliefs))
@@ -190,6 +283,8 @@ class Protocol(RuleBasedStateMachine):
         self.beliefs[worker].clear()
 
     async def _write(self, conn: Connection, claim: Claim) -> Fence:
+        gone = await suppressions.among(conn, claim.domains)
+        written = [gone.get(name, name) for name in claim.domains]
         row = await conn.fetchrow(
             "SELECT state, epoch FROM scan_chunk WHERE id = $1", claim.chunk_id
         )
@@ -202,10 +297,14 @@ class Protocol(RuleBasedStateMachine):
             await conn.executemany(
                 "INSERT INTO scan_result (job_id, domain, outcome, reason, scanned_at) "
                 "VALUES ($1, $2, 'failed', 'test', now())",
-                [(claim.job_id, domain) for domain in claim.domains],
+                [(claim.job_id, domain) for domain in written],
             )
-            size = len(claim.domains)
+            leads = sorted(name for name in written if not suppressions.is_pseudonym(name))
+            await judged.insert_missing(conn, leads, leads, leads)
+            size = len(written)
             await chunks.finish(conn, claim.chunk_id, claim.epoch, ok=0, failed=size, unknown=0)
+            if claim.lane == "interactive":
+                await completion.finish(conn, claim.job_id)
         return fence
 
     def _commit(self, claim: Claim) -> Fence:
@@ -284,9 +383,11 @@ class Protocol(RuleBasedStateMachine):
         count = "SELECT count(*) FROM scan_result WHERE job_id = $1"
         return int(self.run(lambda conn: conn.fetchval(count, job_id)))
 
-    @rule()
-    def hint(self) -> None:
-        self.run(lambda conn: dispatch.pick(conn, "bulk", limit=5, stale_s=0))
+    @rule(lane=LANES, by_schedule=st.booleans())
+    def hint(self, lane: str, by_schedule: bool) -> None:
+        self.run(
+            lambda conn: dispatch.pick(conn, lane, limit=5, stale_s=0, by_schedule=by_schedule)
+        )
 
     @rule()
     def flush(self) -> None:
@@ -326,6 +427,7 @@ class Protocol(RuleBasedStateMachine):
 
     @invariant()
     def check(self) -> None:
+        assert self.run(lambda conn: conn.fetchval(_NAMED, [*self.gone])) == 0
         rows: list[Any] = self.run(lambda conn: conn.fetch(_PLACES))
         places: dict[UUID, list[str]] = {job_id: [] for job_id in self.accepted}
         for row in rows:
