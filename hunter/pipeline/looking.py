@@ -35,6 +35,16 @@ class Looker:
         self._policies = policies
         self._metrics = metrics
 
+    @property
+    def heard(self) -> int:
+        """Replies so far, whatever they said."""
+        return self._engine.heard
+
+    @property
+    def usable(self) -> bool:
+        """False while no name server can be asked."""
+        return self._engine.usable
+
     async def look(
         self, domain: str, depth: Depth, knowledge: SelectorHints, *, lane: Lane = Lane.BULK
     ) -> Survey:

@@ -30,6 +30,8 @@ from hunter.pipeline.holding import Holding
 from hunter.pipeline.looking import Looker
 from hunter.pipeline.pace import Pace
 from hunter.pipeline.pause import Pause
+from hunter.pipeline.second_look import SecondLook
+from hunter.pipeline.trust import is_held
 from hunter.pipeline.verdicts import (
     Seen,
     Verdict,
@@ -55,7 +57,6 @@ from hunter.store import (
     leases,
     registrations,
     results,
-    schedule,
     suppressions,
 )
 from hunter.store.chunks import Claim, Fence
@@ -101,7 +102,7 @@ class Scanner:
         interactive_lease_s: float | None = None,
         slots: int = 8,
         looker: Looker | None = None,
-        second_looker: Looker | None = None,
+        second_looker: SecondLook | None = None,
         wants_registrations: bool = False,
         watch: Watch | None = None,
     ) -> None:
@@ -116,7 +117,7 @@ class Scanner:
         self.knowledge = knowledge
         self._looker = looker or Looker(engine)
         #: through another resolver, for what seems to have changed
-        self._second_looker = second_looker or self._looker
+        self._second_looker: Looker | SecondLook = second_looker or self._looker
         self._wants_registrations = wants_registrations
         self._watch = watch or Watch()
         self._metrics = metrics
@@ -231,14 +232,18 @@ class Scanner:
 
     async def survey_all(self, claim: Claim, slot_is_free: asyncio.Event) -> list[Seen]:
         """All domains of a chunk at once; the engine's window limits what is in flight."""
-        heard, knowledge = self._engine.heard, self.knowledge
+        looker, knowledge = self._looker_for(claim), self.knowledge
+        heard = looker.heard
         with self.waiting.for_the_last_of(len(claim.domains), slot_is_free) as one_less:
             seen = await self._survey_in_slices(claim, knowledge, one_less)
-        is_deaf = self._engine.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
-        if claim.lane == "bulk" and (is_deaf or not self._engine.usable):
+        is_deaf = looker.heard == heard and len(claim.domains) >= _ENOUGH_TO_TELL
+        if claim.lane == "bulk" and (is_deaf or not looker.usable):
             # The resolver's trouble is not the domains': nothing of it may be written.
             raise Unavailable("no name server answers")
         return seen
+
+    def _looker_for(self, claim: Claim) -> Looker | SecondLook:
+        return self._second_looker if claim.purpose == "confirm" else self._looker
 
     async def _survey_in_slices(
         self, claim: Claim, knowledge: Knowledge, one_less: Callable[[], None]
@@ -260,8 +265,9 @@ class Scanner:
             one_less()
             return suppressions.REASON
         try:
-            looker = self._second_looker if claim.purpose == "confirm" else self._looker
-            seen = await looker.look(domain, claim.depth, knowledge, lane=Lane(claim.lane))
+            seen = await self._looker_for(claim).look(
+                domain, claim.depth, knowledge, lane=Lane(claim.lane)
+            )
         except Exception as error:  # one domain never sinks a chunk
             log.exception("survey failed", domain=domain)
             return reason_of("survey", error)
@@ -324,7 +330,7 @@ class Scanner:
         """Lock the leads that are there; where changes wait, say whether they may be believed."""
         standings = await judged.lock(conn, domains)
         is_waiting = any(standing.doubts for standing in standings.values())
-        if is_waiting and await schedule.is_held(conn):
+        if is_waiting and await is_held(conn):
             return {
                 domain: msgspec.structs.replace(standing, is_held=True)
                 for domain, standing in standings.items()

@@ -148,14 +148,6 @@ async def release(conn: Connection, *, for_s: float) -> None:
     await conn.execute(_RELEASE, for_s)
 
 
-_IS_HELD: Final[LiteralString] = "SELECT held_at IS NOT NULL FROM schedule"
-
-
-async def is_held(conn: Connection) -> bool:
-    """True while no change is to be confirmed."""
-    return bool(await conn.fetchval(_IS_HELD))
-
-
 _SAMPLE: Final[LiteralString] = """
     SELECT coalesce(sum(n_known), 0)::bigint AS known, coalesce(sum(n_moved), 0)::bigint AS moved,
         coalesce(sum(n_silent), 0)::bigint AS silent

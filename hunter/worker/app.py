@@ -28,6 +28,7 @@ from hunter.pipeline.registrations import Registrar, open_registrar
 from hunter.pipeline.rejudge import Rejudger
 from hunter.pipeline.reload import Reloader
 from hunter.pipeline.scan import Scanner
+from hunter.pipeline.second_look import SecondLook
 from hunter.pipeline.watching import watch_of
 from hunter.queue.hints import LOOK, Hints, open_queue
 from hunter.resolver.opening import open_engine
@@ -64,7 +65,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
         open_looker(config, engine, metrics) as looker,
         open_registrar(config, db, engine, metrics) as registrar,
         open_post(config, resolver_of(engine)) as post,
-        _open_second_looker(config) as second_looker,
+        _open_second_look(config, looker) as second_look,
     ):
         metrics.on_render(lambda: _fill_pools(metrics, db, hints))
         health = _health(config, db, hints)
@@ -79,7 +80,7 @@ async def run_worker(config: Config, *, stop: asyncio.Event) -> None:
             interactive_lease_s=config.lease_of("interactive"),
             slots=config.worker_slots,
             looker=looker,
-            second_looker=second_looker,
+            second_looker=second_look,
             watch=watch_of(config),
             wants_registrations=config.registration,
         )
@@ -168,14 +169,14 @@ async def _work(
 
 
 @asynccontextmanager
-async def _open_second_looker(config: Config) -> AsyncIterator[Looker | None]:
+async def _open_second_look(config: Config, first: Looker) -> AsyncIterator[SecondLook | None]:
     """Looks through the resolver that confirms changes at once; None where none is named."""
     if not config.dns_confirm_servers:
         yield None
         return
     through = dataclasses.replace(config, dns_servers=config.dns_confirm_servers)
     async with open_engine(through) as engine:
-        yield Looker(engine)
+        yield SecondLook(first, Looker(engine))
 
 
 async def _schema_is_ready(db: Database, stop: asyncio.Event) -> bool:

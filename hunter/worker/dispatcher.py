@@ -19,6 +19,7 @@ from hunter.core.ladder import EXPIRES_S
 from hunter.core.points import Point
 from hunter.ops.crash import pass_point
 from hunter.ops.metrics import Metrics, zero
+from hunter.pipeline.trust import WINDOW_S
 from hunter.queue.hints import DELIVERIES, Generation, Hints
 from hunter.store import (
     audit,
@@ -53,8 +54,6 @@ LANES: Final = ("interactive", "bulk")
 RECEIVING_IDLE_S: Final = 600.0
 _AUDIT_EVERY_S: Final = 10.0
 _SWEEP_EVERY_S: Final = 60.0
-#: shorter than the wait of a change for its second look: a lie is noticed before it is believed
-_WINDOW_S: Final = 600.0
 _FOLD_EVERY_S: Final = 2.0
 #: bounded deletes of one kind in one sweep
 _ROUNDS: Final = 10
@@ -223,7 +222,7 @@ class Dispatcher:
         """Hold changes back while so many companies seem to move that the resolver must be wrong."""
 
         async def work(conn: Connection) -> Sample | None:
-            seen = await schedule.sample(conn, window_s=_WINDOW_S)
+            seen = await schedule.sample(conn, window_s=WINDOW_S)
             trust = weigh(seen, await schedule.trust(conn))
             if not await schedule.set_trust(conn, trust, seen.reason):
                 return None

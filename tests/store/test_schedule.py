@@ -125,7 +125,7 @@ async def test_of_processes_that_notice_the_same_one_tells_it(db: Database) -> N
     trust = Trust(is_held=True)
     async with db.acquire() as conn:
         told = [await schedule.set_trust(conn, trust, "51 of 1,000 moved") for _ in range(2)]
-        assert await schedule.is_held(conn)
+        assert (await schedule.trust(conn)).is_held
         await schedule.release(conn, for_s=60)
         state = await schedule.state(conn)
 
