@@ -129,7 +129,8 @@ def configure_logging(
     stream = stream or sys.stdout
     processors = [*_FIRST, *([_telling(report)] if report else []), *_LAST]
     level = getattr(logging, config.log_level.upper())
-    render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    # no spaces: the runbook and the filters of log shippers look for "level":"ERROR"
+    render: Processor = structlog.processors.JSONRenderer(ensure_ascii=False, separators=(",", ":"))
     if config.environment != "production":
         render = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     structlog.configure(

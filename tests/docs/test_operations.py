@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 
+from hunter.config import Config
+from hunter.ops.log import configure_logging
 from tests.helm.test_alerts import known, metric_names
 
 DOCS = Path(__file__).parents[2] / "docs"
 CHECKLISTS = (DOCS / "checklists.md").read_text(encoding="utf-8")
+RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
+#: what the runbook looks for in a log: the arguments of grep behind `kubectl logs`
+SOUGHT = re.findall(
+    r"^kubectl [^|\n]* logs [^|\n]*\| (grep (?:'[^']*'|[^|\n])*)", RUNBOOK, re.MULTILINE
+)
 #: the production guide's lines by list, as short as they can be told apart
 GUIDE = {
     "Before a deployment": (
@@ -106,3 +118,43 @@ def test_no_log_grows_for_ever_under_compose() -> None:
     own = [service for service in compose["services"].values() if service.get("build")]
 
     assert {service["logging"]["options"]["max-size"] for service in own} == {"10m"}
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """A log as production writes it, in a pod."""
+    root, disabled = logging.getLogger(), logging.getLogger("aiohttp.access").disabled
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure_logging(Config(environment="production", log_level="info"), stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+    logging.getLogger("aiohttp.access").disabled = disabled
+
+
+@pytest.mark.parametrize("sought", SOUGHT)
+def test_the_runbook_finds_in_a_log_what_it_looks_for(sought: str, log: io.StringIO) -> None:
+    logger = structlog.get_logger()
+    logger.info("request finished", method="GET", status=200)
+    logger.info("request finished", method="GET", status=503)
+    logger.warning("chunk not claimed")
+    logger.error("domain given up", domain="firma.com.tr")
+    found = subprocess.run(
+        shlex.split(sought), input=log.getvalue(), capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+
+    assert found
+    assert len(found) < len(log.getvalue().splitlines()), "it finds everything"
+
+
+@pytest.mark.parametrize("event", ["domain given up", "waiting for the database"])
+def test_the_runbook_names_lines_that_are_written(event: str) -> None:
+    source = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "hunter").rglob("*.py")]
+
+    assert event in RUNBOOK
+    assert any(f'("{event}"' in text for text in source)
+
+
+def test_the_runbook_looks_into_logs() -> None:
+    assert len(SOUGHT) >= 5
