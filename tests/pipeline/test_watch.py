@@ -21,6 +21,7 @@ from hunter.resolver.opening import open_engine
 from hunter.resolver.tuning import Tuning
 from hunter.store.database import Database
 from hunter.store.identifiers import uuid7
+from tests.alerting import endpoint, rule
 
 QUICK = Tuning(timeouts_s=(0.05, 0.05, 0.05), tick_s=0.01, tcp_timeout_s=0.2, sockets_min=4)
 OWN = "a.example. MX 10 mx.a.example.\na.example. NS ns.a.example.\nmx.a.example. A 192.0.2.1\n"
@@ -39,29 +40,32 @@ async def server() -> AsyncIterator[NameServer]:
 
 
 @pytest.fixture
-async def look(
+async def scanner(
     db: Database, hints: Hints, config: Config, server: NameServer
-) -> AsyncIterator[Look]:
-    """Scan names by a zone; `later` lets the wait for a second look pass before."""
+) -> AsyncIterator[Scanner]:
+    """A worker's scanner that asks the scripted server."""
     settings = dataclasses.replace(config, dns_servers=(server.address,))
     async with open_engine(settings, tuning=QUICK) as engine:
-        scanner = Scanner(
+        yield Scanner(
             db, hints, engine, load_knowledge(), Metrics(), worker_id=uuid7(), lease_s=20,
             watch=Watch(),
         )  # fmt: skip
 
-        async def scan(zone: str, *names: str, later: bool = False) -> None:
-            server.replace(zone)
-            if later:
-                await _let_time_pass(db)
-            lines = [Line(number, name) for number, name in enumerate(names or ["a.example"], 1)]
-            await accept_scan(
-                db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True
-            )
-            while await scanner.take_next("bulk"):
-                pass
 
-        yield scan
+@pytest.fixture
+def look(db: Database, hints: Hints, scanner: Scanner, server: NameServer) -> Look:
+    """Scan names by a zone; `later` lets the wait for a second look pass before."""
+
+    async def scan(zone: str, *names: str, later: bool = False) -> None:
+        server.replace(zone)
+        if later:
+            await _let_time_pass(db)
+        lines = [Line(number, name) for number, name in enumerate(names or ["a.example"], 1)]
+        await accept_scan(db, hints, lines, lane="bulk", depth=Depth.QUICK, allow_test_names=True)
+        while await scanner.take_next("bulk"):
+            pass
+
+    return scan
 
 
 async def _let_time_pass(db: Database) -> None:
@@ -172,3 +176,30 @@ async def test_silence_while_a_change_waits_does_not_confirm_it(db: Database, lo
     await look(GOOGLE)
 
     assert "provider_changed" in await _kinds(db)
+
+
+async def test_of_a_commit_that_came_to_nothing_no_alert_is_kept_to_be_told(
+    db: Database, look: Look, scanner: Scanner
+) -> None:
+    async with db.acquire() as conn:
+        await rule(conn, await endpoint(conn), kinds=["provider_changed"])
+    await look(OWN)
+    await look(GOOGLE)
+    # the last statement of a commit, after its alerts were written
+    refuse = """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'XX000'; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON scan_chunk FOR EACH ROW
+            WHEN (NEW.state = 'done') EXECUTE FUNCTION refuse();
+    """
+    async with db.acquire() as conn:
+        await conn.execute(refuse)
+    try:
+        await look(GOOGLE, later=True)
+    finally:
+        async with db.acquire() as conn:
+            await conn.execute("DROP TRIGGER refuse ON scan_chunk; DROP FUNCTION refuse")
+
+    assert await _ask(db, "SELECT count(*) FROM change") == 0
+    assert await _ask(db, "SELECT reason FROM scan_chunk WHERE failures = 1")
+    assert not scanner._alarm._raised  # what is never told is seen nowhere else

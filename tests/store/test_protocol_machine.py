@@ -162,13 +162,14 @@ class Protocol(RuleBasedStateMachine):
             await conn.execute("UPDATE lead SET next_scan_at = now() - interval '1 second'")
             return await schedule.take_due(conn, open_max=50, chunk_size=chunk_size)
 
-        async def names(conn: Connection, job_id: UUID) -> set[str]:
-            query = "SELECT unnest(domains) AS name FROM scan_chunk WHERE job_id = $1"
-            return {row["name"] for row in await conn.fetch(query, job_id)}
-
+        query = "SELECT unnest(domains) AS name FROM scan_chunk WHERE job_id = $1"
         for job_id in self.run(work):
             self.scheduled.add(job_id)
-            self.accepted[job_id] = self.run(lambda conn, job_id=job_id: names(conn, job_id))
+
+            async def names(conn: Connection, job_id: UUID = job_id) -> set[str]:
+                return {row["name"] for row in await conn.fetch(query, job_id)}
+
+            self.accepted[job_id] = self.run(names)
         assert not self.run(
             lambda conn: schedule.take_due(conn, open_max=50, chunk_size=chunk_size)
         )
