@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -90,11 +92,17 @@ def _documents(text: str) -> list[Manifest]:
 
 
 def library(values: dict[str, Any], name: str = "hunter") -> list[Manifest]:
-    """Rendered by the Helm SDK (Helm 4)."""
+    """Rendered by the Helm SDK (Helm 4), for each values once; the caller may change what it gets."""
+    manifests: list[Manifest] = json.loads(_rendered(json.dumps(values, sort_keys=True), name))
+    return manifests
+
+
+@functools.cache
+def _rendered(values: str, name: str) -> str:
     with helm.Chart.load(str(CHART)) as chart:
-        texts = chart.render(values, name=name, namespace="leads")
+        texts = chart.render(json.loads(values), name=name, namespace="leads")
     found = [m for path, text in texts.items() if path.endswith(".yaml") for m in _documents(text)]
-    return _in_order(found)
+    return json.dumps(_in_order(found))
 
 
 def command_line(values: dict[str, Any], name: str = "hunter", kubernetes: str = "1.30") -> list[Manifest]:  # fmt: skip

@@ -1,5 +1,6 @@
 """The chart, rendered by Helm itself and checked against Kubernetes' own schemas."""
 
+import functools
 import json
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes_validate.utils import validate
+from kubernetes_validate import utils as kubernetes
 
 from hunter.config import Config, Secret
 from tests.helm.rendering import (
@@ -63,9 +64,13 @@ def different() -> list[Manifest]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_kubernetes_accepts_every_manifest(version: str, different: list[Manifest]) -> None:
+def test_kubernetes_accepts_every_manifest(
+    version: str, different: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it would read all definitions of a version anew for each manifest
+    monkeypatch.setattr(kubernetes, "schema_contents", functools.cache(kubernetes.schema_contents))
     for manifest in different:
-        validate(manifest, version, strict=True)
+        kubernetes.validate(manifest, version, strict=True)
 
 
 @pytest.mark.tool("helm")
