@@ -20,6 +20,7 @@ _DEFAULTS: dict[str, Any] = {
     "score": 70,
     "provider": "google_workspace",
     "company_name": None,
+    "tags": [],
 }
 
 
@@ -29,9 +30,9 @@ async def lead(conn: Connection, domain: str, **fields: Any) -> None:
     await conn.execute(
         """
         INSERT INTO lead (domain, display_name, search, segment, priority, score, fit, urgency,
-            provider, company_name, judgement, last_scanned_at, fingerprint)
+            provider, company_name, tags, judgement, last_scanned_at, fingerprint)
         VALUES ($1, $1, $1, $2, $3, $4::int, least($4::int, 60), greatest($4::int - 60, 0), $5, $6,
-            '{}', now(), 'f')
+            $7, '{}', now(), 'f')
         ON CONFLICT DO NOTHING
         """,
         domain,
@@ -40,6 +41,7 @@ async def lead(conn: Connection, domain: str, **fields: Any) -> None:
         values["score"],
         values["provider"],
         values["company_name"],
+        values["tags"],
     )
 
 

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import msgspec
 
+from hunter.store import suppressions
 from hunter.store.database import LONG_S, Connection
 
-#: matched in one statement; with more the later ones follow in the same transaction
-_AT_ONCE: Final = 1000
+#: Changes times rules and the endpoints these tell: so many rows one transaction may come to.
+#: A commit holds leads locked while they are written.
+ROWS_AT_ONCE: Final = 20_000
 
 #: What may notify of the change `c` at all: a kind of the schema's set, and a score that moved by
 #: ten points or more.
@@ -58,7 +60,8 @@ _RAISE: Final[LiteralString] = f"""
     WITH matched AS (
         SELECT r.id AS rule_id, r.cadence = 'daily' AS is_daily, c.id AS change_id, c.domain, c.kind
         FROM change c JOIN lead l ON l.domain = c.domain
-        JOIN alert_rule r ON r.is_enabled AND r.deleted_at IS NULL AND {WANTS}
+        JOIN alert_rule r ON r.is_enabled AND r.deleted_at IS NULL AND r.created_at <= c.at
+            AND {WANTS}
         WHERE c.id = ANY($1::uuid[]) AND {NOTIFIES}
     ), told AS (
         INSERT INTO alert_event (change_id, domain, kind, at, sequence, content)
@@ -94,18 +97,59 @@ class Raised(msgspec.Struct, frozen=True):
     deliveries: int = 0
 
 
+#: what one change comes to when every rule wants it
+_ROWS: Final[LiteralString] = """
+    SELECT count(*) AS rows FROM (
+        SELECT FROM alert_rule r WHERE r.is_enabled AND r.deleted_at IS NULL
+        UNION ALL
+        SELECT FROM alert_rule r JOIN alert_rule_endpoint e ON e.rule_id = r.id
+        WHERE r.is_enabled AND r.deleted_at IS NULL
+    ) AS each
+"""
+_LEAVE: Final[LiteralString] = """
+    INSERT INTO unraised_change (change_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING
+"""
+
+
 async def raise_alerts(conn: Connection, changes: Sequence[UUID]) -> Raised:
     """Match changes against every rule in force and make their alerts and messages.
 
     Run it in the transaction that wrote the changes, after their leads were written: then a change
     has its messages or is not there, and however often the transaction is run again, each is there
-    once. Everything is one statement for a thousand changes.
+    once. Of a thousand rules and ten thousand changes the work is cut short: what is left is noted
+    in the same transaction, and `raise_left` does it.
     """
-    alerts = deliveries = 0
-    for start in range(0, len(changes), _AT_ONCE):
-        part = changes[start : start + _AT_ONCE]
-        row = await conn.fetchrow(_RAISE, part, timeout=LONG_S)
-        if row is not None:
-            alerts += row["alerts"]
-            deliveries += row["deliveries"]
-    return Raised(alerts, deliveries)
+    rows = await conn.fetchval(_ROWS) if changes else 0
+    if not rows:
+        return Raised()
+    room = max(1, ROWS_AT_ONCE // rows)
+    if len(changes) > room:
+        await conn.execute(_LEAVE, changes[room:])
+    return await _raise(conn, changes[:room])
+
+
+async def _raise(conn: Connection, changes: Sequence[UUID]) -> Raised:
+    row = await conn.fetchrow(_RAISE, changes, timeout=LONG_S)
+    return Raised(row["alerts"], row["deliveries"]) if row else Raised()
+
+
+#: oldest first; what another process has just taken is left to it
+_TAKE_LEFT: Final[LiteralString] = """
+    DELETE FROM unraised_change WHERE change_id IN (
+        SELECT change_id FROM unraised_change ORDER BY change_id LIMIT $1 FOR UPDATE SKIP LOCKED
+    ) RETURNING change_id
+"""
+_IS_LEFT: Final[LiteralString] = "SELECT EXISTS (SELECT FROM unraised_change)"
+
+
+async def raise_left(conn: Connection) -> Raised | None:
+    """Match some of the changes that their commits left, inside a transaction; None: none is left.
+
+    By the rules of now, except those made after the change. A deletion under way ends first.
+    """
+    if not await conn.fetchval(_IS_LEFT):
+        return None
+    await suppressions.wait(conn)
+    room = max(1, ROWS_AT_ONCE // max(1, await conn.fetchval(_ROWS)))
+    taken = [row["change_id"] for row in await conn.fetch(_TAKE_LEFT, room)]
+    return await _raise(conn, taken) if taken else None

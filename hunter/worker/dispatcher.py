@@ -97,6 +97,7 @@ class Dispatcher:
             self._repeat(partial(self._step, "weigh", self.weigh), _AUDIT_EVERY_S),
             self._repeat(partial(self._step, "fold", self.fold), _FOLD_EVERY_S),
             self._repeat(partial(self._step, "sweep", self.sweep), _SWEEP_EVERY_S),
+            self._repeat(partial(self._step, "alerts", self.raise_left), self._interval_s),
         )
 
     async def look(self) -> None:
@@ -300,6 +301,13 @@ class Dispatcher:
         for kind in retention.KINDS:
             await self._step(f"sweep {kind}", partial(self._sweep_rows, kind))
         await self._step("sweep uploads", self._sweep_uploads)
+
+    async def raise_left(self) -> None:
+        """Make the alerts of changes that were too many for their commit."""
+        while (raised := await self._db.transact(deliveries.raise_left, deadline_s=30)) is not None:
+            self._metrics.alerts_triggered_total.add({}, raised.alerts)
+            if raised.deliveries:
+                await self._hints.announce(DELIVERIES)
 
     async def _sweep(self, work: Callable[[Connection], Awaitable[object]]) -> None:
         await self._db.transact(work, deadline_s=_DEADLINE_S)

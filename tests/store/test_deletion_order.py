@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from hunter.core.answers import Depth
-from hunter.store import chunks, jobs, judged, poison, schedule, suppressions
+from hunter.store import chunks, deliveries, jobs, judged, poison, schedule, suppressions
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
+from tests.alerting import change
 
 NAME = "gone.example"
 #: whoever waits for a deletion to end
@@ -33,6 +34,15 @@ async def _condemned(conn: Connection) -> None:
     await conn.execute("UPDATE scan_chunk SET losses = 3")
 
 
+async def _left(conn: Connection) -> None:
+    await judged.insert_missing(conn, [NAME], [NAME], [NAME])
+    await conn.execute("INSERT INTO unraised_change VALUES ($1)", await change(conn, NAME))
+
+
+async def _raise_left(conn: Connection) -> None:
+    await deliveries.raise_left(conn)
+
+
 async def _take_due(conn: Connection) -> None:
     await schedule.take_due(conn, open_max=10, chunk_size=100)
 
@@ -43,8 +53,8 @@ async def _condemn(conn: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("prepare", "store"),
-    [(_due, _take_due), (_condemned, _condemn)],
-    ids=["schedule", "poison"],
+    [(_due, _take_due), (_condemned, _condemn), (_left, _raise_left)],
+    ids=["schedule", "poison", "alerts"],
 )
 async def test_a_deletion_under_way_finds_its_rows_free_and_none_made_after_it(
     db: Database,

@@ -15,7 +15,7 @@ import pytest
 from hunter.core.changes import INTERNAL
 from hunter.core.changes import Kind as AnyKind
 from hunter.core.channels import Cadence, Channel, Kind, Outcome
-from hunter.store import changes, deliveries
+from hunter.store import changes, deliveries, suppressions
 from hunter.store.changes import Change
 from hunter.store.database import BadData, Connection, Database
 from hunter.store.deliveries import Raised
@@ -107,6 +107,16 @@ async def test_a_rule_matches_by_its_filters(db: Database) -> None:
     }
 
     assert found == {told: wanted for told, _, wanted in FILTERS}
+
+
+async def test_a_rule_matches_by_tags_of_which_one_is_enough(db: Database) -> None:
+    async def found(tags: list[str], wanted: list[str]) -> int:
+        return await raised(db, lead={"tags": tags}, rule={"tags": wanted})
+
+    assert await found(["key-account", "izmir"], ["izmir", "ankara"]) == 1
+    assert await found(["key-account"], ["izmir", "ankara"]) == 0
+    assert await found([], ["izmir"]) == 0
+    assert await found(["Izmir"], ["izmir"]) == 0, "tags are told apart by case"
 
 
 async def test_names_under_no_country_are_of_the_global_market(db: Database) -> None:
@@ -215,32 +225,95 @@ async def test_two_transactions_with_the_same_change_make_one_message(db: Databa
     assert sum(each.deliveries for each in outcomes) == 1
 
 
-async def test_a_thousand_rules_and_many_changes_are_bounded(db: Database) -> None:
-    """Each rule wants one domain of two hundred, so that a thousand rules match five changes each."""
+async def many(conn: Connection, *, rules: int, leads: int, each: int) -> list[UUID]:
+    """Changes just written of leads, and rules that want all or, of each lead, their part."""
+    target = await endpoint(conn)
+    for number in range(leads):
+        await lead(conn, f"d{number}.example")
+    await conn.execute(
+        """
+        INSERT INTO alert_rule (id, name, kinds, domains)
+        SELECT hunter_uuid7(), 'r', $1,
+            CASE WHEN $3 > 1 THEN ARRAY['d' || n % $3 || '.example'] END
+        FROM generate_series(1, $2) n
+        """,
+        list(Kind),
+        rules,
+        leads,
+    )
+    await conn.execute("INSERT INTO alert_rule_endpoint SELECT id, $1 FROM alert_rule", target)
+    told = [
+        Change(f"d{n}.example", "mx_changed", {"mx": round_}, {"mx": round_ + 1}, None, None)
+        for n in range(leads)
+        for round_ in range(each)
+    ]
+    return [written.id for written in await changes.add(conn, told)]
+
+
+async def raise_what_is_left(db: Database) -> list[Raised]:
+    """What came of each transaction until nothing was left."""
+    found = []
+    while (raised := await db.transact(deliveries.raise_left)) is not None:
+        found.append(raised)
+    return found
+
+
+async def test_changes_too_many_for_their_commit_are_matched_with_each_rule_once(
+    db: Database,
+) -> None:
+    """Each rule wants one domain of a hundred, so that five hundred rules match two changes each."""
 
     async def work(conn: Connection) -> Raised:
-        target = await endpoint(conn)
-        for number in range(200):
-            await lead(conn, f"d{number}.example")
-        await conn.execute(
-            """
-            INSERT INTO alert_rule (id, name, kinds, domains)
-            SELECT hunter_uuid7(), 'r', $1, ARRAY['d' || n % 200 || '.example']
-            FROM generate_series(1, 1000) n
-            """,
-            list(Kind),
-        )
-        await conn.execute("INSERT INTO alert_rule_endpoint SELECT id, $1 FROM alert_rule", target)
-        told = [
-            Change(f"d{n}.example", "mx_changed", {"mx": round_}, {"mx": round_ + 1}, None, None)
-            for n in range(200)
-            for round_ in range(5)
-        ]
-        await changes.add(conn, told)
-        rows = await conn.fetch("SELECT id FROM change")
-        return await deliveries.raise_alerts(conn, [row["id"] for row in rows])
+        made = await many(conn, rules=500, leads=100, each=2)
+        return await deliveries.raise_alerts(conn, made)
 
-    assert await db.transact(work, deadline_s=30) == Raised(alerts=5000, deliveries=5000)
+    at_once = await db.transact(work, deadline_s=30)
+    # two processes at it
+    left, too = await asyncio.gather(raise_what_is_left(db), raise_what_is_left(db))
+
+    raised = [at_once, *left, *too]
+    assert sum(each.alerts for each in raised) == 1000
+    assert sum(each.deliveries for each in raised) == 1000
+    assert max(each.alerts + each.deliveries for each in raised) <= deliveries.ROWS_AT_ONCE
+    async with db.acquire() as conn:
+        pairs = "SELECT count(DISTINCT (rule_id, change_id)) FROM delivery"
+        assert await conn.fetchval(pairs) == 1000
+
+
+async def test_a_commit_of_ten_thousand_changes_that_a_thousand_rules_want_is_cut_short(
+    db: Database,
+) -> None:
+    async def work(conn: Connection) -> Raised:
+        made = await many(conn, rules=1000, leads=1, each=10_000)
+        return await deliveries.raise_alerts(conn, made)
+
+    at_once = await db.transact(work, deadline_s=30)
+    later = await db.transact(deliveries.raise_left, deadline_s=30)
+
+    assert at_once == later
+    assert at_once.alerts + at_once.deliveries == deliveries.ROWS_AT_ONCE
+    async with db.acquire() as conn:
+        told = await conn.fetchval("SELECT count(DISTINCT change_id) FROM alert")
+        left = await conn.fetchval("SELECT count(*) FROM unraised_change")
+    assert (told, told + left) == (20, 10_000), "each is told or noted"
+
+
+async def test_what_is_left_is_neither_told_by_rules_made_since_nor_of_domains_deleted_since(
+    db: Database,
+) -> None:
+    async def work(conn: Connection) -> None:
+        made = await many(conn, rules=1, leads=2, each=1)
+        await conn.execute("UPDATE alert_rule SET domains = NULL")
+        await conn.execute("INSERT INTO unraised_change SELECT unnest($1::uuid[])", made)
+
+    async def later(conn: Connection) -> None:
+        await rule(conn, await endpoint(conn, "new"))
+        await suppressions.suppress(conn, "d1.example", reason="asked for", caller="test")
+
+    await db.transact(work)
+    await db.transact(later)
+
+    assert await raise_what_is_left(db) == [Raised(alerts=1, deliveries=1)]
 
 
 async def test_the_closed_sets_of_the_schema_are_those_of_the_code(db: Database) -> None:
