@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, LiteralString
 
 import msgspec
 
 from hunter.core.errors import NotFound
-from hunter.core.judgement import Judgement
+from hunter.core.judgement import Finding, Judgement, MailHost, ScoreLine, Signal
 from hunter.store.database import Connection
 from hunter.store.lead_filters import (
     LeadFilter,
@@ -22,6 +23,23 @@ from hunter.store.lead_filters import (
 from hunter.store.pages import Page, read_cursor, write_cursor
 
 _judgement_of: Final = msgspec.json.Decoder(Judgement).decode
+
+
+class Glance(Judgement, frozen=True, kw_only=True):
+    """A judgement as a list shows it: what it rests on is passed over in the JSON, and empty here.
+
+    That is most of a judgement, and most of what reading a page of them costs.
+    """
+
+    # named as no field of the JSON is
+    mx_hosts: tuple[MailHost, ...] = msgspec.field(name="-mx_hosts", default=())
+    signals: dict[str, Signal] = msgspec.field(name="-signals", default_factory=dict)
+    lines: tuple[ScoreLine, ...] = msgspec.field(name="-lines", default=())
+    findings: tuple[Finding, ...] = msgspec.field(name="-findings", default=())
+    would_change: tuple[str, ...] = msgspec.field(name="-would_change", default=())
+
+
+_glance_of: Final = msgspec.json.Decoder(Glance).decode
 
 
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +87,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FROM_COLUMNS: Final = tuple(name for name in Lead.__struct_fields__ if name != "judgement")
+_columns_of: Final = itemgetter(*_FROM_COLUMNS)
 COLUMNS: Final[LiteralString] = """
     domain, display_name, company_name, source, notes, first_seen_at, last_seen_at,
     last_scanned_at, next_scan_at, scan_status, provider, mx_operator, gateway, local_provider,
@@ -117,8 +136,8 @@ async def search(
 ) -> Page[Lead]:
     """A page of the leads that match, behind the cursor `after`, which belongs to filter and order.
 
-    Without `is_judged` they come without their judgement, which makes most of a row. Prepared anew
-    each time: a plan kept for all filters could use the index of none.
+    Their judgements are a `Glance`. Without `is_judged` they come without, which makes most of a row.
+    Prepared anew each time: a plan kept for all filters could use the index of none.
     """
     kind = f"leads:{sort.value}:{wanted.digest()}"
     key, domain = read_cursor(kind, after, _KEYS[sort], str)
@@ -129,7 +148,7 @@ async def search(
     statement = await conn.prepare(query.statement)
     values = filter_arguments(wanted, query.driven)
     rows = await statement.fetch(*values, limit + 1, is_judged, *query.place)
-    leads = [lead_from_row(row) for row in rows[:limit]]
+    leads = [lead_from_row(row, _glance_of) for row in rows[:limit]]
     if len(rows) <= limit:
         return Page(leads)
     return Page(leads, write_cursor(kind, *_key(rows[limit - 1], sort)))
@@ -169,10 +188,12 @@ def _key(row: Mapping[str, Any], sort: Sort) -> tuple[object, str]:
             return moment.isoformat() if moment else "-infinity", domain
 
 
-def lead_from_row(row: Mapping[str, Any]) -> Lead:
+def lead_from_row(
+    row: Mapping[str, Any], decode: Callable[[str], Judgement] = _judgement_of
+) -> Lead:
     """A row with the columns of `Lead`, decoded."""
-    values = {name: row[name] for name in _FROM_COLUMNS}
-    judgement = _judgement_of(row["judgement"]) if row["judgement"] else None
+    values = dict(zip(_FROM_COLUMNS, _columns_of(row), strict=True))
+    judgement = decode(row["judgement"]) if row["judgement"] else None
     if judgement is not None and row["rules_version"] != judgement.rules_version:
         # other rules made the same of it, so that it was not written anew
         judgement = msgspec.structs.replace(judgement, rules_version=row["rules_version"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -374,7 +375,7 @@ def _verdict(found: Judgement | None, scanned_at: datetime | None) -> dict[str, 
     if found is None:
         return _NOTHING_YET | {"scanned_at": scanned_at}
     instant = _instant(scanned_at)
-    return {name: getattr(found, name) for name in _COPIED} | {
+    return dict(zip(_COPIED, _copied_of(found), strict=True)) | {
         "mx": _signal(found.mx, instant),
         "spf": _signal(found.spf, instant),
         "dkim": _signal(found.dkim, instant),
@@ -416,6 +417,7 @@ _COPIED = (
     "segment_is_kept", "cloud",
     "dmarc_policy", "scan_status", "rules_version",
 )  # fmt: skip
+_copied_of = attrgetter(*_COPIED)
 _NOTHING_YET: dict[str, Any] = dict.fromkeys(_COPIED) | {
     "tenant_state": "unknown",
     "mail_state": "unknown",

@@ -328,3 +328,16 @@ async def test_a_caller_who_hangs_up_is_no_error_of_ours(
 
     assert f'{counted}"400"}} 1' in text
     assert await database.fetchval("SELECT count(*) FROM scan_job") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/alerts/rules/dry-run"), ("DELETE", "/leads/export"), ("PATCH", "/leads/export")],
+)
+async def test_a_word_of_a_path_is_never_taken_for_a_name_or_an_id(
+    client: Client, method: str, path: str
+) -> None:
+    answer = await client.request(method, API + path)
+
+    assert answer.status == 405
+    assert method not in answer.headers["Allow"].split(",")

@@ -301,3 +301,14 @@ async def test_the_same_key_and_company_again_is_the_same_scan(
     assert other.status == 422
     assert await database.fetchval("SELECT count(*) FROM scan_job") == 1
     assert await database.fetchval("SELECT count(*) FROM lead") == 1
+
+
+async def test_a_part_of_a_form_without_a_header_is_a_problem_of_the_caller(client: Client) -> None:
+    answer = await client.post(
+        f"{API}/ingest/csv",
+        data=b"--b\r\n--b--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+
+    assert answer.status == 400
+    assert "multipart" in (await answer.json(content_type=None))["detail"]

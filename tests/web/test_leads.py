@@ -554,3 +554,24 @@ async def test_a_lead_before_its_first_scan_has_nothing_to_explain(
 
     assert (unscanned.status, unknown.status) == (404, 404)
     assert "not been scanned yet" in await unscanned.text()
+
+
+async def test_a_lead_in_a_list_says_what_it_says_by_itself(
+    client: Client, add_lead: Callable[..., Awaitable[Any]]
+) -> None:
+    await add_lead("contoso.com", "Contoso")
+
+    (listed,) = (await (await client.get("/api/v1/leads")).json())["items"]
+    whole = await (await client.get("/api/v1/leads/contoso.com")).json()
+
+    assert listed["mx"]["evidence"]
+    assert listed["products"]
+    assert listed == {name: whole[name] for name in listed}
+
+
+@pytest.mark.parametrize("text", ["-58800", "1767225600", "12:00"])
+async def test_a_number_is_no_instant(client: Client, text: str) -> None:
+    answer = await client.get(f"/api/v1/leads?scanned_before={text}")
+
+    assert answer.status == 422
+    assert (await answer.json(content_type=None))["errors"][0]["pointer"] == "scanned_before"
