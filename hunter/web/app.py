@@ -43,6 +43,7 @@ from hunter.web.keys import (
 from hunter.web.middleware import LIMITS, TRUSTED, finish_headers, guard, observe
 from hunter.web.negotiation import answer_options, refuse_unread, share
 from hunter.web.openapi import document
+from hunter.web.packing import pack
 from hunter.web.problems import problems
 from hunter.web.routes import add_routes
 from hunter.web.tracing import trace
@@ -55,7 +56,7 @@ KEEPALIVE_S = 75
 def create_app(config: Config) -> web.Application:
     """The API over its own pools, which open when the application starts."""
     app = web.Application(
-        middlewares=[trace, observe, problems, answer_options, refuse_unread, guard],
+        middlewares=[trace, observe, problems, pack, answer_options, refuse_unread, guard],
         client_max_size=config.body_max_bytes,
         # the framework takes a packed body that breaks off for a whole one: hunter.web.unpacking
         handler_args={"auto_decompress": False},

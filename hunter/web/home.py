@@ -9,6 +9,7 @@ from hunter import __version__
 from hunter.core.errors import NotFound
 from hunter.web.keys import OPENAPI
 from hunter.web.middleware import API
+from hunter.web.packing import allow_packing
 from hunter.web.pages import page
 from hunter.web.problems import CATALOGUE
 from hunter.web.requests import LanguageQuery
@@ -49,7 +50,7 @@ async def front(request: web.Request) -> web.Response:
 async def openapi(request: web.Request) -> web.Response:
     """GET /openapi.json"""
     response = web.Response(body=request.app[OPENAPI], content_type="application/json")
-    response.enable_compression()
+    allow_packing(response)
     return response
 
 

@@ -14,6 +14,7 @@ import msgspec.inspect
 from aiohttp import web
 
 from hunter.core.errors import InvalidInput, NotFound
+from hunter.web.packing import allow_packing
 from hunter.web.problems import Malformed
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -26,8 +27,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 #: values of one parameter
 _VALUES_MAX: Final = 20
-#: bytes from which an answer is worth compressing
-_COMPRESS_FROM: Final = 1400
 
 
 def read_json(body: bytes, kind: type[T]) -> T:
@@ -172,10 +171,7 @@ def render(
     response = web.Response(
         body=body, status=status, content_type="application/json", headers=headers
     )
-    if len(body) >= _COMPRESS_FROM:
-        response.enable_compression()
-        varies = response.headers.get("Vary")
-        response.headers["Vary"] = f"{varies}, Accept-Encoding" if varies else "Accept-Encoding"
+    allow_packing(response)
     return response
 
 

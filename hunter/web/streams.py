@@ -16,6 +16,7 @@ from aiohttp import web
 
 from hunter.store.pages import Page
 from hunter.web.admission import among_bulks
+from hunter.web.packing import Packer, packed_stream, unpacked_stream
 from hunter.web.workbook import Workbook, starts_formula
 
 T = TypeVar("T")
@@ -176,14 +177,16 @@ async def _stream(
         if request.method == "HEAD":
             return response  # sent by the framework, which writes no body; a compressor would
         among_bulks(request)
-        if headers["Content-Type"] != XLSX and not at_once:  # a compressor keeps rows back
-            response.enable_compression()
+        is_plain = headers["Content-Type"] == XLSX or at_once  # a packer keeps rows back
+        packer = unpacked_stream() if is_plain else packed_stream(request, response)
         await response.prepare(request)
         try:
-            await write(response, head + await asyncio.to_thread(encode, first))
+            await write(response, packer.pack(head))
+            await write(response, await asyncio.to_thread(_packed, packer, encode, first))
             async for rows in pages:
-                await write(response, await asyncio.to_thread(encode, rows))
-            await write(response, await asyncio.to_thread(tail))
+                await write(response, await asyncio.to_thread(_packed, packer, encode, rows))
+            last = await asyncio.to_thread(tail)
+            await write(response, packer.pack(last) + packer.end())
             await response.write_eof()
         except ConnectionError:
             log.info("caller went away")
@@ -196,3 +199,7 @@ async def _stream(
             if request.transport is not None:
                 request.transport.abort()
     return response
+
+
+def _packed(packer: Packer, encode: Callable[[list[Any]], bytes], rows: list[Any]) -> bytes:
+    return packer.pack(encode(rows))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
 
 from aiohttp import web
-from backports import zstd
 
 from hunter.web.problems import Malformed
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 #: unpacked bytes handed on at once, however well they were packed
 PIECE_BYTES: Final = 256 * 1024

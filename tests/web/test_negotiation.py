@@ -14,6 +14,7 @@ from hunter.config import Config
 from hunter.core.judgement import Judgement
 from hunter.web.app import create_app
 from hunter.web.negotiation import accepts
+from hunter.web.packing import coding_for
 
 Client = TestClient[Any, Any]
 AddLead = Callable[..., Awaitable[Judgement]]
@@ -94,6 +95,44 @@ async def test_a_long_answer_is_compressed_for_who_asks_and_a_short_one_never(
     assert await long.json() == await plain.json()
     assert "Content-Encoding" not in plain.headers
     assert "Content-Encoding" not in short.headers
+
+
+async def test_a_long_answer_is_packed_by_zstd_for_who_takes_it(
+    client: Client, add_lead: AddLead
+) -> None:
+    await add_lead("acme.com")
+    plain = await client.get(f"{LEADS}/acme.com", headers={"Accept-Encoding": "identity"})
+    headers = {"Accept-Encoding": "gzip, zstd"}
+
+    packed = await client.get(f"{LEADS}/acme.com", headers=headers)
+    head = await client.head(f"{LEADS}/acme.com", headers=headers)
+
+    assert packed.headers["Content-Encoding"] == head.headers["Content-Encoding"] == "zstd"
+    assert packed.headers["Content-Length"] == head.headers["Content-Length"]
+    assert packed.headers["ETag"] == plain.headers["ETag"]
+    assert await packed.json() == await plain.json()
+
+
+@pytest.mark.parametrize(
+    ("header", "coding"),
+    [
+        ("", None),
+        ("identity", None),
+        ("br", None),
+        ("gzip, deflate, br", "gzip"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, zstd;q=0.5", "gzip"),
+        ("gzip;q=0, zstd;q=0", None),
+        ("*", "gzip"),
+        ("*, gzip;q=0", None),
+        ("gzip;q=0.5, identity", None),
+        ("X-Gzip", "gzip"),
+        ("zstd;q=much", None),
+        ("," * 5000 + "gzip", None),
+    ],
+)
+def test_the_coding_is_the_one_the_caller_likes_best(header: str, coding: str | None) -> None:
+    assert coding_for(header) == coding
 
 
 async def test_the_desk_shows_what_waits_and_what_was_given_up(

@@ -10,9 +10,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from aiohttp.typedefs import Handler
 from pytest_aiohttp import AiohttpClient
 
+from hunter.config import Config
+from hunter.ops.metrics import Metrics
 from hunter.web import streams
+from hunter.web.admission import ADMISSION, PLACE, Admission, Load, Place
 from hunter.web.streams import stream_csv, stream_ndjson, wanted_format
 
 
@@ -38,9 +42,20 @@ def test_the_format_is_what_is_asked_for_else_what_is_accepted(
     assert wanted_format(request, asked) == expected
 
 
-async def _client_of(aiohttp_client: AiohttpClient, handler: Any) -> Any:
+async def _client_of(aiohttp_client: AiohttpClient, handler: Handler) -> Any:
     app = web.Application()
-    app.router.add_get("/", handler)
+    app[ADMISSION] = Admission(Config(), Metrics())
+
+    async def in_its_place(request: web.Request) -> web.StreamResponse:
+        gate = app[ADMISSION].gates[Load.READ]
+        await gate.enter()
+        request[PLACE] = Place(gate)
+        try:
+            return await handler(request)
+        finally:
+            request[PLACE].leave()
+
+    app.router.add_get("/", in_its_place)
     return await aiohttp_client(app)
 
 
@@ -49,8 +64,9 @@ async def _breaking() -> AsyncGenerator[list[Any], None]:
     raise RuntimeError("the database went away")
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip", "zstd"])
 async def test_a_list_that_breaks_off_is_cut_and_never_looks_whole(
-    aiohttp_client: AiohttpClient,
+    aiohttp_client: AiohttpClient, coding: str
 ) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         return await stream_ndjson(request, _breaking())
@@ -58,7 +74,7 @@ async def test_a_list_that_breaks_off_is_cut_and_never_looks_whole(
     client = await _client_of(aiohttp_client, handler)
 
     with pytest.raises(aiohttp.ClientError):
-        await (await client.get("/")).read()
+        await (await client.get("/", headers={"Accept-Encoding": coding})).read()
 
 
 async def test_an_error_before_the_first_row_is_an_error(aiohttp_client: AiohttpClient) -> None:
