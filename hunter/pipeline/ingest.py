@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from typing import IO, Final
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import msgspec
 from hunter.core.answers import Depth
 from hunter.core.domain import REASONS, Domain, parse_domain
 from hunter.core.errors import HunterError, InvalidDomain, InvalidInput, LimitExceeded
+from hunter.core.refusals import refusal
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.pipeline.columns import Columns
@@ -20,9 +22,10 @@ from hunter.pipeline.companies import ROW_REASONS, Company, Refusal
 from hunter.pipeline.listed import Batch, Opened
 from hunter.pipeline.reading import Readers, Reading
 from hunter.queue.hints import Hints
-from hunter.store import ingests
+from hunter.store import ingests, suppressions
 from hunter.store.database import Connection, Database
 from hunter.store.identifiers import uuid7
+from hunter.store.suppressions import REDACTED
 
 #: rows of one file, good and bad
 ROWS_MAX: Final = 1_000_000
@@ -283,10 +286,29 @@ class _Upload:
     async def lines(self) -> AsyncIterator[list[Line]]:
         """Slices of domains to scan; each slice is stored as leads before it is handed on."""
         self._is_open = True
-        async for batch in self._reading.batches():
+        async for found in self._reading.batches():
+            batch = await self._without_suppressed(found)
             self._count(batch)
             await self._store(batch.companies, batch.refusals)
             yield [Line(each.line, each.domain.name) for each in batch.companies]
+
+    async def _without_suppressed(self, batch: Batch) -> Batch:
+        """Rows of deleted names among the refused ones; one deleted later is a pseudonym in its chunk."""
+        async with self._db.acquire() as conn:
+            gone = await suppressions.among(conn, [each.domain.name for each in batch.companies])
+        if not gone:
+            return batch
+        error = refusal("suppressed")
+        refused = [
+            Refusal(each.line, REDACTED, error.reason, str(error))
+            for each in batch.companies
+            if each.domain.name in gone
+        ]
+        return msgspec.structs.replace(
+            batch,
+            companies=[each for each in batch.companies if each.domain.name not in gone],
+            refusals=sorted([*batch.refusals, *refused], key=attrgetter("line")),
+        )
 
     def _count(self, batch: Batch) -> None:
         self.row_count += batch.row_count

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from hunter.core.errors import InvalidDomain, InvalidInput
+from hunter.core.refusals import refusal
 from hunter.ops.metrics import Metrics
 from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
 from hunter.pipeline.companies import NAME_MAX, ROW_REASONS, VALUE_SHOWN, Refusal
@@ -16,6 +18,7 @@ from hunter.pipeline.pushed import PushedLead
 from hunter.queue.hints import Hints
 from hunter.store import ingests
 from hunter.store.database import Database
+from hunter.store.suppressions import REDACTED
 
 #: leads of one push
 LEADS_MAX: Final = 1000
@@ -65,9 +68,18 @@ async def ingest_push(
         registrable=True,
         chunk_size=settings.chunk_size,
     )
+    gone = {each.line for each in scan.rejected if each.reason == "suppressed"}
+    names = {line.text for line in lines if line.number in gone}
+    suppressed = refusal("suppressed")
+    refused += [
+        Refusal(line.number, REDACTED, suppressed.reason, str(suppressed))
+        for line in lines
+        if line.text in names
+    ]
+    taken = [each for each in taken if each.domain not in names]
     if not scan.replayed:
         metrics.leads_ingested_total.add({}, len(taken))
-    return Push(taken=taken, refused=refused, scan=scan)
+    return Push(taken=taken, refused=sorted(refused, key=attrgetter("line")), scan=scan)
 
 
 def _company(lead: PushedLead, settings: Settings) -> ingests.Company:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from hunter.core.errors import Unavailable
+from hunter.core.errors import InvalidInput, Unavailable
 from hunter.store.database import Connection
 
 
@@ -68,6 +68,58 @@ async def settle(conn: Connection, key: Key, *, body_hash: bytes, job_id: UUID) 
     """Write the digest of the whole body, in the transaction that accepts the job."""
     parts = key.caller, key.key, key.method, key.path
     await conn.execute(_SETTLE, *parts, body_hash, job_id)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a small write was answered."""
+
+    #: JSON as it was sent; not encoded, so that a deletion finds a name in it
+    body: msgspec.Raw
+    headers: dict[str, str]
+
+
+_answer_of: Final = msgspec.json.Decoder(Answer).decode
+_TAKE: Final[LiteralString] = """
+    INSERT INTO idempotency (caller, key, method, path, body_hash, answer)
+    VALUES ($1, $2, $3, $4, $5, ''::bytea) ON CONFLICT (caller, key, method, path) DO NOTHING
+    RETURNING key
+"""
+_ANSWERED: Final[LiteralString] = """
+    SELECT body_hash, answer FROM idempotency
+    WHERE caller = $1 AND key = $2 AND method = $3 AND path = $4
+"""
+
+
+async def take(conn: Connection, key: Key, body_hash: bytes) -> Answer | None:
+    """Take a key for a small write, inside its transaction; the earlier answer when it is taken.
+
+    Waits for a twin that has taken it and is not through. Raises InvalidInput when the earlier
+    request was another one.
+    """
+    parts = key.caller, key.key, key.method, key.path
+    if await conn.fetchval(_TAKE, *parts, body_hash) is not None:
+        return None
+    row = await conn.fetchrow(_ANSWERED, *parts)
+    if row is None:
+        raise Unavailable("the Idempotency-Key changes hands too fast")
+    if row["body_hash"] != body_hash:
+        raise InvalidInput(
+            "this Idempotency-Key was used for another request",
+            errors=(("Idempotency-Key", "use a new key for a new request"),),
+        )
+    return _answer_of(row["answer"])
+
+
+_KEEP: Final[LiteralString] = """
+    UPDATE idempotency SET answer = $5
+    WHERE caller = $1 AND key = $2 AND method = $3 AND path = $4
+"""
+
+
+async def keep(conn: Connection, key: Key, answer: Answer) -> None:
+    """Write down what the write was answered, in the transaction that has taken the key."""
+    parts = key.caller, key.key, key.method, key.path
+    await conn.execute(_KEEP, *parts, msgspec.json.encode(answer))
 
 
 _SWEEP: Final[LiteralString] = """

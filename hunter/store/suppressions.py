@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from hunter.core.errors import NotFound
+from hunter.core.errors import InvalidInput, NotFound
 from hunter.store import alerts, audit
 from hunter.store.database import LONG_S, Connection
 from hunter.store.folding import like_pattern
@@ -41,7 +41,7 @@ _AMONG: Final[LiteralString] = "SELECT domain, pseudonym FROM suppressed_among($
 
 
 async def among(conn: Connection, domains: Sequence[str]) -> dict[str, str]:
-    """The suppressed ones of these names, with their pseudonyms.
+    """The suppressed ones of these names, and those below one, with their pseudonyms.
 
     Inside a transaction no name of it can be deleted from here to its end, so a transaction that
     stores names asks this before it locks anything.
@@ -64,6 +64,15 @@ _WAIT_ALONE: Final[LiteralString] = "SELECT pg_advisory_xact_lock(4851)"
 _ADD: Final[LiteralString] = """
     INSERT INTO suppression (id, digest, reason, caller)
     VALUES ($1, suppression_digest($2), $3, $4) ON CONFLICT (digest) DO NOTHING
+"""
+#: so many names below one are deleted with it at once
+BELOW_MAX: Final = 200
+_BELOW: Final[LiteralString] = """
+    SELECT domain FROM lead WHERE search LIKE $1 || '%' AND domain LIKE $1
+    UNION
+    SELECT u.name FROM scan_chunk c CROSS JOIN unnest(c.domains) AS u(name)
+    WHERE c.state <> 'done' AND u.name LIKE $1
+    LIMIT $2
 """
 #: a done chunk has the name where its job has a result for it
 _JOBS: Final[LiteralString] = """
@@ -88,7 +97,8 @@ _DELETES: Final[tuple[LiteralString, ...]] = (
     "DELETE FROM observation WHERE domain = $1",
     "DELETE FROM change WHERE domain = $1",
     "DELETE FROM lead WHERE domain = $1",
-    "DELETE FROM idempotency WHERE position($1 IN path) > 0 OR position($1 IN key) > 0",
+    """DELETE FROM idempotency WHERE position($1 IN path) > 0 OR position($1 IN key) > 0
+        OR position(convert_to($1, 'UTF8') IN answer) > 0""",
 )
 _SCAN_REJECTS: Final[LiteralString] = "UPDATE scan_reject SET input = $2 WHERE input ILIKE $1"
 _INGEST_REJECTS: Final[LiteralString] = "UPDATE ingest_reject SET value = $2 WHERE value ILIKE $1"
@@ -110,29 +120,50 @@ _SLICES: Final[LiteralString] = """
 
 
 async def suppress(conn: Connection, domain: str, *, reason: str, caller: str) -> None:
-    """Delete every row of a name and put it on the list; run inside a transaction.
+    """Delete every row of a name and of those below it, and put it on the list; in a transaction.
 
-    Jobs keep their counts: where the name stood a pseudonym stands, failed as suppressed. After the
-    COMMIT nothing of the name is stored. Doing it twice is harmless.
+    Jobs keep their counts: where a name stood a pseudonym stands, failed as suppressed. After the
+    COMMIT nothing of the names is stored. Doing it twice is harmless. Raises InvalidInput when more
+    than `BELOW_MAX` names below it are stored.
     """
     await conn.execute(_WAIT_ALONE)
     await conn.execute(_ADD, uuid7(), domain, reason, caller)
-    pseudonym = (await among(conn, [domain]))[domain]
-    jobs = [row["id"] for row in await conn.fetch(_JOBS, domain, timeout=LONG_S)]
+    names = [domain, *await _below(conn, domain)]
+    pseudonyms = await among(conn, names)
+    jobs = {
+        name: [row["id"] for row in await conn.fetch(_JOBS, name, timeout=LONG_S)] for name in names
+    }
     # in the order in which a commit locks: chunks, then leads
-    await conn.execute(_CHUNKS, domain, pseudonym, jobs, timeout=LONG_S)
-    await conn.fetchval(_LEAD, domain)
-    await conn.execute(_RESULTS, domain, pseudonym, REASON, jobs, timeout=LONG_S)
-    await alerts.forget(conn, domain)
-    for statement in _DELETES:
-        await conn.execute(statement, domain, timeout=LONG_S)
+    for name in names:
+        await conn.execute(_CHUNKS, name, pseudonyms[name], jobs[name], timeout=LONG_S)
+    for name in names:
+        await _forget(conn, name, pseudonyms[name], jobs[name])
     pattern = like_pattern(domain)
     for statement in (_SCAN_REJECTS, _INGEST_REJECTS):
         await conn.execute(statement, pattern, REDACTED, timeout=LONG_S)
-    await conn.execute(_AUDIT, domain, pseudonym, timeout=LONG_S)
-    await conn.execute(_RULES, domain, pseudonym)
-    await conn.execute(_SLICES, domain)
-    await audit.record(conn, "lead.suppressed", pseudonym)
+    await audit.record(conn, "lead.suppressed", pseudonyms[domain])
+
+
+async def _below(conn: Connection, domain: str) -> list[str]:
+    pattern = like_pattern(f".{domain}").removesuffix("%")
+    rows = await conn.fetch(_BELOW, pattern, BELOW_MAX + 1, timeout=LONG_S)
+    if len(rows) > BELOW_MAX:
+        raise InvalidInput(
+            f"More than {BELOW_MAX} names below this one are stored, and would go with it.",
+            errors=(("domain", "delete those first, or the companies below one by one"),),
+        )
+    return sorted(row["domain"] for row in rows)
+
+
+async def _forget(conn: Connection, name: str, pseudonym: str, jobs: list[UUID]) -> None:
+    await conn.fetchval(_LEAD, name)
+    await conn.execute(_RESULTS, name, pseudonym, REASON, jobs, timeout=LONG_S)
+    await alerts.forget(conn, name)
+    for statement in _DELETES:
+        await conn.execute(statement, name, timeout=LONG_S)
+    await conn.execute(_AUDIT, name, pseudonym, timeout=LONG_S)
+    await conn.execute(_RULES, name, pseudonym)
+    await conn.execute(_SLICES, name)
 
 
 _LIST: Final[LiteralString] = """
@@ -155,12 +186,14 @@ async def page(conn: Connection, after: str | None, limit: int) -> Page[Suppress
 
 
 _FIND: Final[LiteralString] = """
-    SELECT id, reason, caller, created_at FROM suppression WHERE digest = suppression_digest($1)
+    SELECT s.id, s.reason, s.caller, s.created_at
+    FROM name_and_above($1) AS a(name) JOIN suppression s ON s.digest = suppression_digest(a.name)
+    ORDER BY length(a.name) DESC LIMIT 1
 """
 
 
 async def find(conn: Connection, domain: str) -> Suppression:
-    """The suppression of a name. Raises NotFound."""
+    """The suppression of a name, or of the closest above it. Raises NotFound."""
     row = await conn.fetchrow(_FIND, domain)
     if row is None:
         raise NotFound("this name is not suppressed")

@@ -84,6 +84,25 @@ async def test_a_batch_can_be_looked_at_later_with_its_rejects(client: Client) -
     assert all(each["detail"] for each in rejects["items"])
 
 
+async def test_a_deleted_company_is_among_the_rejects_of_its_file(
+    client: Client, database: Any
+) -> None:
+    await client.post(f"{API}/admin/suppressions", json={"domain": "acme.com"})
+    rows = "website\nacme.com\nother.com\nfree@gmail.com\nwww.acme.com\n"
+
+    body = await _accepted(await client.post(f"{API}/ingest/csv", data=rows, headers=CSV))
+
+    batch = await (await client.get(body["links"]["self"])).json()
+    assert (batch["row_count"], batch["accepted"], batch["rejected_count"]) == (4, 1, 3)
+    rejects = await client.get(body["links"]["rejects"])
+    told = [(each["line"], each["reason"]) for each in (await rejects.json())["items"]]
+    assert told[0] == (2, "suppressed")
+    assert told[2] == (5, "suppressed")
+    assert all(each["detail"] for each in body["rejected"])
+    assert "acme" not in await rejects.text()
+    assert await database.fetchval("SELECT count(*) FROM lead") == 1
+
+
 async def test_a_spreadsheet_is_taken(client: Client, spreadsheet: Callable[..., bytes]) -> None:
     data = spreadsheet({"Liste": [["Şirket", "Website"], ["Işık", "isik.com.tr"], ["B", "com.tr"]]})
 

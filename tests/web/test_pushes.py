@@ -59,6 +59,24 @@ async def test_a_push_without_a_lead_is_answered_and_starts_nothing(client: Clie
     assert body["rejected"][0]["reason"] == "free_mail"
 
 
+async def test_a_push_refuses_a_deleted_company_and_does_not_list_it_as_taken(
+    client: Client, database: Any
+) -> None:
+    await client.post("/api/v1/admin/suppressions", json={"domain": "acme.com"})
+    leads = [{"domain": each} for each in ("b.com", "acme.com", "c.com", "acme.com")]
+    headers = {"Idempotency-Key": "k"}
+
+    body = await (await client.post(PUSH, json=leads, headers=headers)).json()
+    again = await (await client.post(PUSH, json=leads, headers=headers)).json()
+
+    assert body == again
+    assert [each["domain"] for each in body["leads"]] == ["b.com", "c.com"]
+    told = [(each["line"], each["reason"]) for each in body["rejected"]]
+    assert (body["accepted"], told) == (2, [(2, "suppressed"), (4, "suppressed")])
+    assert "acme" not in str(body)
+    assert await database.fetchval("SELECT count(*) FROM lead") == 2
+
+
 @pytest.mark.parametrize("how", ["body", "header", "key"])
 async def test_an_event_is_taken_once(client: Client, database: Any, how: str) -> None:
     body: dict[str, Any] = {"domain": "acme.com"}
