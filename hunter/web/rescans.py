@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -11,21 +12,23 @@ from aiohttp import web
 
 from hunter.core.answers import Depth
 from hunter.core.errors import InvalidInput
-from hunter.pipeline.accept import Accepted, Line, accept_scan
+from hunter.pipeline.accept import SLICE, Accepted, Line, accept_scan
 from hunter.store import history, jobs, leads, rescans, schedule
+from hunter.store.database import Database
 from hunter.store.schedule import State
 from hunter.web.bodies import Digest, json_body, media_type
-from hunter.web.changes import ChangeView, PendingView, change_view, pending_views
+from hunter.web.changes import ChangeView, change_view
+from hunter.web.doubts import PendingView, pending_views
 from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS, RULES
 from hunter.web.language import language_headers, language_of
 from hunter.web.leads import name_in_path
 from hunter.web.receipts import JobView, job_view
-from hunter.web.requests import DepthQuery, RescanRequest
+from hunter.web.repeats import idempotency_of
+from hunter.web.requests import DepthQuery, RescanFilter, RescanRequest
 from hunter.web.scans import (
     JSON,
     JSON_NAMES_MAX,
     NAMES_MAX,
-    idempotency_of,
     located,
     may_wait,
     preferred_wait,
@@ -74,26 +77,31 @@ async def rescan_bulk(request: web.Request) -> web.Response:
             "Too many domains.",
             errors=(("/domains", f"send at most {JSON_NAMES_MAX:,}, or a filter"),),
         )
+    names: Sequence[Line] | AsyncIterable[list[Line]]
     names = [Line(place, name) for place, name in enumerate(wanted.domains, start=1)]
     if wanted.filter is not None:
-        async with request.app[DB].acquire() as conn:
-            found = await rescans.matching(
-                conn,
-                segment=wanted.filter.segment,
-                provider=wanted.filter.provider,
-                priority=wanted.filter.priority,
-                scanned_before=wanted.filter.scanned_before,
-                limit=NAMES_MAX,
-            )
-        if not found:
-            raise InvalidInput("No lead matches.", errors=(("/filter", "ask for less"),))
-        names = [Line(place, name) for place, name in enumerate(found, start=1)]
+        names = _matching(request.app[DB], wanted.filter)
     accepted = await _accept(request, names, "bulk", wanted.depth or Depth.QUICK, digest)
     return await _answer(request, accepted)
 
 
+async def _matching(db: Database, asked: RescanFilter) -> AsyncGenerator[list[Line], None]:
+    """The leads that a filter finds, a part at a time. Raises InvalidInput when there is none."""
+    wanted = rescans.Wanted(**msgspec.structs.asdict(asked))
+    count = 0
+    async for names in rescans.matching(db, wanted, size=SLICE):
+        yield [Line(place, name) for place, name in enumerate(names, start=count + 1)]
+        count += len(names)
+    if not count:
+        raise InvalidInput("No lead matches.", errors=(("/filter", "ask for less"),))
+
+
 async def _accept(
-    request: web.Request, names: list[Line], lane: str, depth: Depth, digest: Digest | None
+    request: web.Request,
+    names: Sequence[Line] | AsyncIterable[list[Line]],
+    lane: str,
+    depth: Depth,
+    digest: Digest | None,
 ) -> Accepted:
     config = request.app[CONFIG]
     return await accept_scan(

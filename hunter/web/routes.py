@@ -189,7 +189,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
     Route(method="POST", path="/scan/domain", scope=Scope.SCAN_WRITE, handler=scans.scan_domain, summary="Scan one domain; Prefer: wait=N waits for the result", answers={200: ResultView, 202: JobView}, body={_JSON: ScanRequest}, query=DepthQuery),
     _route("POST", "/scan/bulk", Scope.SCAN_WRITE, scans.scan_bulk, "Scan up to 1,000,000 domains", JobView, status=202, body=_NAMES, query=DepthQuery),
-    Route(method="POST", path="/scan/bulk/rescan", scope=Scope.SCAN_WRITE, handler=rescans.rescan_bulk, summary="Scan known leads again, listed or by a filter; Prefer: wait=N waits for the changes found", answers={200: rescans.RescanView, 202: JobView}, body={_JSON: RescanRequest}),
+    Route(method="POST", path="/scan/bulk/rescan", scope=Scope.SCAN_WRITE, handler=rescans.rescan_bulk, summary="Scan known leads again, listed or by a filter; Prefer: wait=N waits for the changes found", answers={200: rescans.RescanView, 202: JobView}, body={_JSON: RescanRequest}, load=Load.BULK),
     Route(method="POST", path="/scan/{domain}/rescan", scope=Scope.SCAN_WRITE, handler=rescans.rescan_domain, summary="Scan a known lead again; Prefer: wait=N waits for the changes found", answers={200: rescans.RescanView, 202: JobView}, query=DepthQuery),
     _route("GET", "/scan/bulk", Scope.SCAN_READ, scans.list_jobs, "Bulk scans, newest first", Page[JobProgress], query=JobsQuery),
     _route("GET", "/scan/bulk/{job_id}", Scope.SCAN_READ, scans.show_job, "How far a scan is", JobProgress),
