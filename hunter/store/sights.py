@@ -8,14 +8,15 @@ from typing import Final, LiteralString
 import msgspec
 
 from hunter.core.errors import NotFound
+from hunter.core.pending import Doubt
 from hunter.store.contacts import Contact
 from hunter.store.database import Connection
 from hunter.store.leads import COLUMNS, Lead, lead_from_row
 from hunter.store.tenants import Sibling
 
 _siblings_of: Final = msgspec.json.Decoder(list[Sibling]).decode
-
 _contacts_of: Final = msgspec.json.Decoder(list[Contact]).decode
+_doubts_of: Final = msgspec.json.Decoder(dict[str, Doubt]).decode
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -28,6 +29,8 @@ class Sight(msgspec.Struct, frozen=True):
     has_registration: bool
     #: people that somebody entered, those entered last first
     contacts: list[Contact]
+    #: what waits for a second look, by question
+    pending: dict[str, Doubt]
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -40,7 +43,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 _LOOK: Final[LiteralString] = f"""
-    SELECT {COLUMNS}, xmin::text AS version,
+    SELECT {COLUMNS}, pending, xmin::text AS version,
         (SELECT r.xmin::text FROM registration r WHERE r.domain = lead.domain) AS registration,
         (
             SELECT json_agg(c) FROM (
@@ -72,11 +75,13 @@ class Look:
     def decode(self) -> Sight:
         """Everything in it."""
         siblings, contacts = self._row["siblings"], self._row["contacts"]
+        pending = self._row["pending"]
         return Sight(
             lead_from_row(self._row),
             _siblings_of(str(siblings)) if siblings else [],
             self._row["registration"] is not None,
             _contacts_of(str(contacts)) if contacts else [],
+            _doubts_of(str(pending)) if pending else {},
         )
 
 

@@ -123,9 +123,15 @@ class DryRunQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 30
 
 
-async def read_body(request: web.Request, kind: type[T], *, may_be_empty: bool = False) -> T:
+async def read_body(
+    request: web.Request,
+    kind: type[T],
+    *,
+    may_be_empty: bool = False,
+    digest: Digest | None = None,
+) -> T:
     """The JSON body as a value of `kind`; an empty one, where it may be, as {}."""
     media_type(request, "application/json")
     if may_be_empty and not request.can_read_body:
         return read_json(b"{}", kind)
-    return read_json(await json_body(request, Digest(request)), kind)
+    return read_json(await json_body(request, digest or Digest(request)), kind)

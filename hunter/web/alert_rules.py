@@ -13,8 +13,10 @@ from hunter.store.alert_rules import Rule, Wanted
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
 from hunter.web.alert_requests import DryRunQuery, Filters, RuleBody, read_body
+from hunter.web.bodies import Digest
 from hunter.web.keys import DB, HINTS
 from hunter.web.middleware import API
+from hunter.web.repeats import do_once
 from hunter.web.requests import PageQuery
 from hunter.web.schema import id_in_path, read_query, render
 
@@ -31,13 +33,19 @@ class TestResult(msgspec.Struct, frozen=True):
 
 async def create(request: web.Request) -> web.Response:
     """POST /alerts/rules"""
-    wanted = _wanted(await read_body(request, RuleBody))
+    digest = Digest(request)
+    wanted = _wanted(await read_body(request, RuleBody, digest=digest))
 
     async def work(conn: Connection) -> Rule:
         return await alert_rules.add(conn, uuid7(), wanted)
 
-    rule = await request.app[DB].transact(work)
-    return render(rule, status=201, headers={"Location": f"{API}/alerts/rules/{rule.id}"})
+    return await do_once(
+        request,
+        digest,
+        work,
+        status=201,
+        headers=lambda rule: {"Location": f"{API}/alerts/rules/{rule.id}"},
+    )
 
 
 def _wanted(body: RuleBody) -> Wanted:

@@ -13,11 +13,11 @@ from hunter.core.advice import Language
 from hunter.core.change_text import sentence
 from hunter.core.changes import is_told
 from hunter.core.facts import Rules
-from hunter.core.pending import Doubt
 from hunter.core.provider import operator_name
 from hunter.store import history
 from hunter.store.history import Event, EventFilter, Observation
 from hunter.store.pages import Page
+from hunter.web.doubts import PendingView, pending_views
 from hunter.web.keys import DB, RULES
 from hunter.web.language import language_headers, language_of
 from hunter.web.leads import name_in_path
@@ -57,17 +57,6 @@ class ChangeView(msgspec.Struct, frozen=True):
     segment: str | None
     provider: str | None
     score: int | None
-
-
-class PendingView(msgspec.Struct, frozen=True):
-    """An answer seen and not believed yet: a second look confirms it or takes it back."""
-
-    domain: str
-    question: str
-    #: found, nodata or nxdomain
-    outcome: str
-    records: tuple[str, ...]
-    since: str
 
 
 class LeadChanges(msgspec.Struct, frozen=True):
@@ -145,14 +134,6 @@ def told(
 ) -> str:
     """What became different, as a sentence with the names of operators."""
     return sentence(kind, before, after, language, lambda each: operator_name(each, rules) or each)
-
-
-def pending_views(domain: str, doubts: Mapping[str, Doubt]) -> list[PendingView]:
-    """What waits for a second look, by question."""
-    return [
-        PendingView(domain, question, doubt.answer.outcome.value, doubt.answer.records, doubt.since)
-        for question, doubt in sorted(doubts.items())
-    ]
 
 
 def _observation(seen: Observation) -> ObservationView:

@@ -43,6 +43,10 @@ _KEYED: Final = frozenset(
         "/ingest/domain",
         "/ingest/csv",
         "/ingest/webhook",
+        "/scan/bulk/{job_id}/redrive",
+        "/admin/jobs/{job_id}/redrive",
+        "/leads/{domain}/label",
+        "/alerts/rules",
     }
 )
 _SIGNED: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")

@@ -15,8 +15,9 @@ from hunter.web.files import send_rejects
 from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS, READERS
 from hunter.web.middleware import API
 from hunter.web.receipts import RejectView, batch_view, company_view, row_reject_view
+from hunter.web.repeats import idempotency_of
 from hunter.web.requests import CompanyRequest, IngestQuery, RejectsQuery
-from hunter.web.scans import JSON, idempotency_of
+from hunter.web.scans import JSON
 from hunter.web.schema import id_in_path, read_json, read_query, render
 from hunter.web.uploads import spool_upload
 

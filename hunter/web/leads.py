@@ -19,6 +19,7 @@ from hunter.pipeline.explaining import explain_lead
 from hunter.store import leads, registrations, sights, tenants
 from hunter.store.leads import Lead
 from hunter.store.pages import Page
+from hunter.web.doubts import pending_views
 from hunter.web.explanation import explanation_view
 from hunter.web.keys import DB, PRICES, RULES
 from hunter.web.language import language_headers, language_of
@@ -126,6 +127,7 @@ async def show(request: web.Request) -> web.Response:
         language=language,
         basis=basis,
         contacts=sight.contacts,
+        pending=pending_views(sight.lead.domain, sight.pending),
     )
     response = render(view, headers=language_headers(language))
     response.etag = tag

@@ -17,6 +17,7 @@ from hunter.store.pages import Page
 from hunter.web.bodies import Digest, json_body, media_type
 from hunter.web.keys import CALLER, DB, RULES
 from hunter.web.leads import name_in_path, require_operator, show
+from hunter.web.repeats import do_once
 from hunter.web.requests import LanguageQuery, Mark, PageQuery, Tag, TenantState
 from hunter.web.scans import JSON
 from hunter.web.schema import id_in_path, read_json, read_query, render
@@ -160,7 +161,8 @@ _DELETE_DEADLINE_S: Final = 30.0
 async def add_label(request: web.Request) -> web.Response:
     """POST /leads/{domain}/label"""
     media_type(request, JSON)
-    given = read_json(await json_body(request, Digest(request)), LabelRequest)
+    digest = Digest(request)
+    given = read_json(await json_body(request, digest), LabelRequest)
     if given.provider is not None:
         require_operator("/provider", given.provider, request.app[RULES].current.rules)
     comment = given.comment.replace("\0", "").strip()
@@ -180,7 +182,7 @@ async def add_label(request: web.Request) -> web.Response:
             comment=comment,
         )
 
-    return render(await request.app[DB].transact(work, reserved=True), status=201)
+    return await do_once(request, digest, work, status=201, reserved=True)
 
 
 async def list_labels(request: web.Request) -> web.Response:

@@ -24,8 +24,9 @@ from hunter.web.keys import CALLER, CONFIG, DB, HINTS, METRICS
 from hunter.web.middleware import API
 from hunter.web.problems import Malformed, NotAuthenticated
 from hunter.web.receipts import push_view
+from hunter.web.repeats import idempotency_of
 from hunter.web.requests import IngestQuery
-from hunter.web.scans import JSON, idempotency_of
+from hunter.web.scans import JSON
 from hunter.web.schema import read_query, render
 
 #: so far the clocks of sender and receiver may differ: the specification's own figure

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from hunter.core.answers import Depth
 from hunter.core.errors import InvalidInput, LimitExceeded, Unavailable
-from hunter.pipeline.accept import Accepted, Idempotency, Line, accept_scan
+from hunter.pipeline.accept import Accepted, Line, accept_scan
 from hunter.store import audit, jobs, redrive, results
 from hunter.store.database import Connection
 from hunter.store.identifiers import uuid7
@@ -31,6 +31,7 @@ from hunter.web.keys import CALLER, CONFIG, DB, HEALTH, HINTS
 from hunter.web.language import language_headers, language_of
 from hunter.web.middleware import API
 from hunter.web.receipts import RejectView, job_view, reject_view
+from hunter.web.repeats import do_once, idempotency_of
 from hunter.web.requests import (
     BulkRequest,
     DepthQuery,
@@ -58,7 +59,6 @@ _LAST_LOOK_S: Final = 0.3
 _STREAM_PAGE: Final = 500
 
 _WAIT = re.compile(r"\bwait\s*=\s*(\d{1,6})\b")
-_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _read_name = msgspec.json.Decoder(str | DomainLine).decode
 
 
@@ -118,25 +118,6 @@ async def _accept(
         limit=NAMES_MAX,
         chunk_size=config.chunk_size,
     )
-
-
-def idempotency_of(
-    request: web.Request, digest: Digest, *, is_read: bool = False
-) -> Idempotency | None:
-    """What the Idempotency-Key header asks for; an earlier path is the same as the versioned one.
-
-    `is_read` says that the body will be there before the first name. Raises InvalidInput.
-    """
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        detail = "send 1 to 255 printable ASCII characters, a UUID for example"
-        raise InvalidInput(
-            "The Idempotency-Key cannot be used.", errors=(("Idempotency-Key", detail),)
-        )
-    path = API + request.path.removeprefix(API)
-    return Idempotency(key, request.method, path, digest.value, is_read)
 
 
 def _listed(body: BulkRequest) -> list[Line]:
@@ -272,8 +253,9 @@ async def redrive_job(request: web.Request) -> web.Response:
         await audit.record(conn, "scan.redriven", job_id)
         return await jobs.progress(conn, made)
 
-    job = await request.app[DB].transact(work)
-    return render(job, status=202, headers=located(job.job_id))
+    return await do_once(
+        request, Digest(request), work, status=202, headers=lambda job: located(job.job_id)
+    )
 
 
 async def job_rejects(request: web.Request) -> web.StreamResponse:

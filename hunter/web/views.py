@@ -26,6 +26,7 @@ from hunter.store.contacts import Contact
 from hunter.store.leads import Lead
 from hunter.store.results import Result
 from hunter.store.tenants import Sibling, Tenant
+from hunter.web.doubts import PendingView
 
 
 class SignalView(msgspec.Struct, frozen=True):
@@ -142,6 +143,8 @@ class LeadView(LeadItem, frozen=True, kw_only=True):
     siblings: tuple[Sibling, ...]
     #: people that somebody entered, those entered last first
     contacts: tuple[Contact, ...]
+    #: seen and not believed yet: until a second look the lead is told as it was before
+    pending: tuple[PendingView, ...]
     #: null until it was asked for
     registration: RegistrationView | None
 
@@ -264,6 +267,7 @@ def lead_view(
     language: Language = Language.EN,
     basis: str | None = None,
     contacts: Sequence[Contact] = (),
+    pending: Sequence[PendingView] = (),
 ) -> LeadView:
     """A lead with its evidence, the other domains of its tenant, and its findings in a language."""
     found = lead.judgement
@@ -275,6 +279,7 @@ def lead_view(
         would_change=found.would_change if found else (),
         siblings=tuple(siblings),
         contacts=tuple(contacts),
+        pending=tuple(pending),
         registration=registration_view(registration) if registration else None,
     )
 

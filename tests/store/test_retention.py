@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hunter.store import changes, expiries, judged, registrations, retention
+from hunter.store import audit, changes, expiries, judged, registrations, retention
 from hunter.store.changes import Change
 from hunter.store.database import Database
 
@@ -42,6 +42,21 @@ async def test_rows_go_when_their_days_are_over(db: Database) -> None:
         "chunks": 2, "scan_rejects": 2, "batch_rejects": 0, "jobs": 1, "changes": 0,
     }  # fmt: skip
     assert left == 3
+
+
+async def test_the_audit_log_forgets_what_is_older_than_its_days(db: Database) -> None:
+    async with db.acquire() as conn:
+        for age in (400, 364, 0):
+            await audit.record(conn, "test.done", age)
+            await conn.execute(
+                "UPDATE audit_log SET at = now() - make_interval(days => $1) WHERE target = $2",
+                age,
+                str(age),
+            )
+        await audit.sweep(conn, 365)
+        page = await audit.list_entries(conn)
+
+    assert [each.target for each in page.items] == ["0", "364"]
 
 
 async def test_months_of_results_are_dropped_whole(db: Database) -> None:

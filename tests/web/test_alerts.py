@@ -176,6 +176,21 @@ UNUSABLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+async def test_a_rule_sent_again_under_its_key_is_one_rule(api: Client, db: Database) -> None:
+    endpoint = await webhook(api)
+    body = {"name": "Movers", "endpoints": [endpoint["endpoint"]["id"]]}
+    headers = {"Idempotency-Key": "k"}
+
+    first = await api.post("/api/v1/alerts/rules", json=body, headers=headers)
+    again = await api.post("/api/v1/alerts/rules", json=body, headers=headers)
+
+    assert (first.status, again.status) == (201, 201), await first.text()
+    assert await again.json() == await first.json()
+    assert again.headers["Location"] == first.headers["Location"]
+    async with db.acquire() as conn:
+        assert await conn.fetchval("SELECT count(*) FROM alert_rule") == 1
+
+
 async def test_a_rule_that_cannot_be_used_is_refused_with_the_place(api: Client) -> None:
     endpoint_id = (await webhook(api))["endpoint"]["id"]
 

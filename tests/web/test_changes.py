@@ -96,12 +96,17 @@ async def test_a_move_is_in_history_changes_and_the_past(
         )
     await look(GOOGLE)
     waiting = await _get(client, "/leads/a.example/changes")
+    doubted = await _get(client, "/leads/a.example")
     await look(GOOGLE)
 
     assert waiting["items"] == []
     assert [(each["question"], each["records"]) for each in waiting["pending"]] == [
         ("a.example MX", ["10 aspmx.l.google.com"])
     ]
+    assert doubted["provider"] == "self_hosted"
+    assert doubted["pending"] == waiting["pending"]
+    settled = await _get(client, "/leads/a.example")
+    assert (settled["provider"], settled["pending"]) == ("google_workspace", [])
     history = await _get(client, "/leads/a.example/history?limit=1")
     rest = await _get(client, f"/leads/a.example/history?cursor={history['next_cursor']}")
     assert len(rest["items"]) == 1
@@ -189,6 +194,28 @@ async def test_a_rescan_answers_with_the_changes_found(  # noqa: PLR0917  # fixt
         working.cancel()
     assert "provider_changed" in [each["kind"] for each in found["changes"]]
     assert found["pending"] == []
+
+
+async def test_a_rescan_by_filter_reads_its_leads_part_by_part(
+    client: Client, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{letter}.example" for letter in "abcdef"]
+    async with db.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO lead (domain, display_name, search) SELECT n, n, n FROM unnest($1::text[]) n",
+            names,
+        )
+    headers = {"Idempotency-Key": "again"}
+    for size in (2, 4):
+        monkeypatch.setattr("hunter.web.rescans.SLICE", size)
+        async with client.post(
+            "/api/v1/scan/bulk/rescan", json={"filter": {}}, headers=headers
+        ) as answer:
+            assert (answer.status, (await answer.json())["total"]) == (202, 6)
+
+    async with db.acquire() as conn:
+        chunks = await conn.fetch("SELECT domains FROM scan_chunk ORDER BY id")
+    assert [name for row in chunks for name in row["domains"]] == names
 
 
 async def test_the_schedule_is_paused_resumed_and_released(client: Client) -> None:

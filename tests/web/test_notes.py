@@ -168,6 +168,37 @@ async def test_a_label_is_kept_with_who_and_what_hunter_said_and_feeds_the_fit(
     assert (row.domain, row.label, row.survey) == ("acme.com", "google_workspace", survey)
 
 
+async def test_a_label_sent_again_under_its_key_is_one_label(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    await add_lead("acme.com")
+    headers = {"Idempotency-Key": "k"}
+    body = {"provider": "google_workspace", "comment": "They told me."}
+
+    answers = await asyncio.gather(
+        *(client.post(f"{LEAD}/label", json=body, headers=headers) for _ in range(5))
+    )
+    other = await client.post(f"{LEAD}/label", json={"comment": "No."}, headers=headers)
+
+    assert [each.status for each in answers] == [201] * 5
+    assert len({await each.text() for each in answers}) == 1
+    assert other.status == 422
+    assert await database.fetchval("SELECT count(*) FROM lead_label") == 1
+    assert (await client.delete(LEAD)).status == 204
+    assert await database.fetchval("SELECT count(*) FROM idempotency") == 0
+
+
+async def test_what_failed_leaves_its_key_free(client: Client, add_lead: AddLead) -> None:
+    headers = {"Idempotency-Key": "k"}
+    body = {"comment": "They told me."}
+
+    early = await client.post(f"{LEAD}/label", json=body, headers=headers)
+    await add_lead("acme.com")
+    late = await client.post(f"{LEAD}/label", json=body, headers=headers)
+
+    assert (early.status, late.status) == (404, 201)
+
+
 async def test_a_label_of_a_provider_nobody_knows_is_refused(
     client: Client, add_lead: AddLead
 ) -> None:
@@ -192,6 +223,52 @@ async def test_a_deleted_lead_is_gone_and_stays_away(client: Client, add_lead: A
     assert "acme.com" not in await bulk.text()
     ingest = await client.post("/api/v1/ingest/domain", json={"domain": "acme.com"})
     assert ingest.status == 422
+
+
+async def test_a_deletion_covers_the_names_below_on_every_way_in(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    for name in ("acme.com", "shop.acme.com", "notacme.com"):
+        await add_lead(name)
+    waiting = {"domains": ["a.b.acme.com", "acme.com", "acme.com.tr"]}
+    assert (await client.post("/api/v1/scan/bulk", json=waiting)).status == 202
+
+    assert (await client.delete(LEAD)).status == 204
+
+    kept = await database.fetch("SELECT domain FROM lead ORDER BY domain")
+    assert [row["domain"] for row in kept] == ["notacme.com"]
+    (chunk,) = await database.fetch("SELECT domains FROM scan_chunk")
+    assert chunk["domains"][2:] == ["acme.com.tr"]
+    assert len({each for each in chunk["domains"][:2] if each.startswith("suppressed-")}) == 2
+    scan = await client.post("/api/v1/scan/domain", json={"domain": "www.shop.acme.com"})
+    assert (await scan.json(content_type=None))["reason"] == "suppressed"
+    names = {"domains": ["acme.com", "x.acme.com", "notacme.com", "acme.org"]}
+    told = await (await client.post("/api/v1/scan/bulk", json=names)).json()
+    assert (told["accepted"], [each["line"] for each in told["rejected"]]) == (2, [1, 2])
+    covering = await client.get("/api/v1/admin/suppressions?domain=x.y.acme.com")
+    assert len((await covering.json())["items"]) == 1
+    await _store_unasked(database, "new.acme.com")
+    assert await database.fetchval("SELECT count(*) FROM lead WHERE domain ~ 'new'") == 0
+
+
+async def _store_unasked(database: Any, name: str) -> None:
+    await database.execute(
+        "INSERT INTO lead (domain, display_name, search) VALUES ($1, $1, $1)", name
+    )
+
+
+async def test_more_names_below_than_go_at_once_are_not_deleted_in_passing(
+    client: Client, add_lead: AddLead, database: Any
+) -> None:
+    await add_lead("acme.com")
+    for number in range(201):
+        await _store_unasked(database, f"{number}.acme.com")
+
+    answer = await client.delete(LEAD)
+
+    assert answer.status == 422
+    assert await database.fetchval("SELECT count(*) FROM lead") == 202
+    assert await database.fetchval("SELECT count(*) FROM suppression") == 0
 
 
 async def test_no_table_names_a_deleted_lead_the_audit_log_included(

@@ -314,10 +314,15 @@ async def test_what_failed_is_redriven_as_a_new_job(client: Client, database: An
         "UPDATE scan_job SET status = 'completed', n_ok = 1, n_failed = 1, finished_at = now()"
     )
 
-    answer = await client.post(f"{BULK}/{body['job_id']}/redrive")
+    keyed = {"Idempotency-Key": "k"}
+    answer = await client.post(f"{BULK}/{body['job_id']}/redrive", headers=keyed)
     again = await client.post(f"{BULK}/{body['job_id']}/redrive")
+    await database.execute("UPDATE scan_job SET status = 'cancelled', finished_at = now()")
+    late = await client.post(f"{BULK}/{body['job_id']}/redrive", headers=keyed)
 
     job = await answer.json()
+    assert (late.status, await late.json()) == (202, job)
+    assert late.headers["Location"] == answer.headers["Location"]
     assert (early.status, answer.status) == (409, 202)
     assert (job["total"], job["status"], job["redrive_of"]) == (1, "pending", body["job_id"])
     assert answer.headers["Location"].endswith(job["job_id"])
@@ -496,8 +501,15 @@ async def test_a_look_that_hangs_ends_with_the_time_asked_for(
     await _accepted(answer)
 
 
-async def test_results_can_be_asked_compressed(client: Client, job: str) -> None:
-    answer = await client.get(f"{BULK}/{job}/results", headers={"Accept-Encoding": "gzip"})
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+async def test_results_can_be_asked_compressed(client: Client, job: str, coding: str) -> None:
+    headers = {"Accept-Encoding": coding}
 
-    assert answer.headers["Content-Encoding"] == "gzip"
-    assert len(msgspec.json.decode(await answer.read())["items"]) == 3
+    page = await client.get(f"{BULK}/{job}/results", headers=headers)
+    lines = await client.get(f"{BULK}/{job}/results?format=ndjson", headers=headers)
+
+    for answer in (page, lines):
+        assert answer.headers["Content-Encoding"] == coding
+        assert "Accept-Encoding" in answer.headers["Vary"]
+    assert len(msgspec.json.decode(await page.read())["items"]) == 3
+    assert len((await lines.read()).splitlines()) == 3
