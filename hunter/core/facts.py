@@ -35,7 +35,7 @@ FACTS = frozenset(
         "tenant_without_mail", "tenant_set_up", "tenant_claimed", "tenant_unanswered", "migrating_in", "migrating_out", "no_tenant", "godaddy_tenant",
         "spf_names_microsoft",
         # posture and products
-        "dmarc_not_enforced", "spf_gap", "software_breadth",
+        "dmarc_not_enforced", "spf_gap", "software_breadth", "dynamics_unanswered",
         # dated
         "tenant_appeared", "mixed_since", "microsoft_lost", "product_end", "mx_moved",
         "dns_host_moved", "gateway_gone", "expires_soon",

@@ -30,6 +30,8 @@ _UNVERIFIED_MX = 0.75
 _UNVERIFIED = 0.5
 #: of own MX hosts behind which no suite shows, the share that keeps the mailboxes: others filter or relay
 _OWN_KEEPS = 0.85
+#: facts that a question was not answered whose answer would make another lead of the company
+_OPEN = frozenset({"unanswered", "tenant_unanswered", "dynamics_unanswered"})
 
 
 def is_gateway(operator: str | None, rules: Rules) -> bool:
@@ -74,8 +76,8 @@ def _missing(seen: Seen, operator: str | None, rules: Rules) -> tuple[Evidence, 
 
 
 def scan_status(case: Case) -> ScanStatus:
-    """OK when every deciding question was answered by this scan, and none that hides a tenant is open."""
-    if "unanswered" in case.facts or "tenant_unanswered" in case.facts:
+    """OK when every deciding question was answered by this scan, and none that hides a customer is open."""
+    if not _OPEN.isdisjoint(case.facts):
         return ScanStatus.UNKNOWN
     seen = case.seen
     for rrtype, label in _deciding(seen, case.operator, case.rules):

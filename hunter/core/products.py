@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hunter.core.answers import RRType
 from hunter.core.case import Case
 from hunter.core.facts import Rules
 from hunter.core.judgement import MAX_EVIDENCE, Evidence, Product
 from hunter.core.score import Fact
-from hunter.core.seen import PROVES, Seen
+from hunter.core.seen import PROVES, Seen, is_silent, proof
 from hunter.core.sender import DmarcView
-from hunter.core.tenant import TENANT_FACTS
+from hunter.core.tenant import TENANT_FACTS, TENANT_MATTERS
 
 #: how strongly a trace speaks for present use; a token in TXT stays after the contract ends
 _STRENGTH = {"txt": 0.7, "spf": 0.8, "rua": 0.9, "ns": 0.9, "dkim": 0.9, "cname": 0.9}
@@ -18,6 +19,13 @@ _PARTIAL = 0.1
 _UNVERIFIED = 0.5
 #: what a trace proves, weakest first
 _ORDER = ("account", "active_sending", "active_use")
+#: names at which customers' portals live: their CNAME names the product behind (Power Pages,
+#: Zendesk, Salesforce). A short list, never a search
+SERVICE_NAMES = ("www", "portal", "support", "partner", "customer")
+_CNAME = RRType.CNAME
+_DYNAMICS = "existing_dynamics"
+#: facts with which a Dynamics customer is called for the move of the mail all the same
+_MOVES = frozenset({"migrating_in", "migrating_out"})
 _MICROSOFT_SERVICES = "existing_microsoft"
 #: this many business products make a company that buys software
 _BREADTH = 5
@@ -81,11 +89,26 @@ def add_products(case: Case) -> None:
             tuple(dict.fromkeys(each for product in found for each in product.evidence)),
             _listed([product.name for product in found]),
         )
+    _add_silence(case)
     bought = [each for each in products if not each.relation.startswith(_NO_BREADTH)]
     if len(bought) >= _BREADTH:
         facts["software_breadth"] = Fact(
             tuple(dict.fromkeys(product.evidence[0] for product in bought)), str(len(bought))
         )
+
+
+def _add_silence(case: Case) -> None:
+    """The fact that a portal of Dynamics may be behind a name that nobody answered for.
+
+    Only where it would make another lead of the company: one to look after, not one to move.
+    """
+    facts, survey = case.facts, case.seen.survey
+    if _DYNAMICS in facts or case.place.fact not in TENANT_MATTERS or _MOVES & facts.keys():
+        return
+    asked = [survey.get(_CNAME, label) for label in SERVICE_NAMES]
+    silent = [proof(each) for each in asked if each is not None and is_silent(each)]
+    if silent:
+        facts["dynamics_unanswered"] = Fact(tuple(dict.fromkeys(silent)))
 
 
 def _listed(names: list[str]) -> str:

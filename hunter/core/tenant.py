@@ -18,7 +18,7 @@ from hunter.core.seen import Seen, is_silent, not_asked, proof
 _PRESENT, _UNKNOWN = State.PRESENT, State.UNKNOWN
 _TXT, _CNAME = RRType.TXT, RRType.CNAME
 #: placements with which a Microsoft tenant would change what to say
-_TENANT_MATTERS = frozenset(
+TENANT_MATTERS = frozenset(
     {
         *PLACEMENT_FACTS.values(),
         "mail_exchange_onprem",
@@ -124,7 +124,7 @@ def _silent_on_tenant(seen: Seen, rules: Rules) -> tuple[Evidence, ...]:
 
 def add_silence(case: Case) -> None:
     """The fact that nobody said whether there is a tenant, where a company may have one."""
-    if case.tenant or case.tenant_state != "unknown" or case.place.fact not in _TENANT_MATTERS:
+    if case.tenant or case.tenant_state != "unknown" or case.place.fact not in TENANT_MATTERS:
         return
     silent = _silent_on_tenant(case.seen, case.rules)
     if silent:

@@ -12,6 +12,7 @@ import msgspec
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey
 from hunter.core.dmarc import without_mailboxes
 from hunter.core.dmarc_walk import REPORT_LABELS, discover
+from hunter.core.products import SERVICE_NAMES
 from hunter.core.wildcard import WILDCARD, WILDCARD_KEY
 from hunter.resolver.engine import Engine
 from hunter.resolver.questions import Budget, Lane
@@ -32,9 +33,6 @@ _MAX_OWN_HOSTS = 2
 #: RFC 9989 section 4.10: at most 8 questions to find a policy
 _MAX_DMARC_PARENTS = 7
 
-#: names at which customers' portals live: their CNAME names the product behind (Power Pages,
-#: Zendesk, Salesforce). A short list, never a search
-_SERVICES = ("www", "portal", "support", "partner", "customer")
 _QUICK: tuple[tuple[RRType, str], ...] = (
     (RRType.TXT, ""),
     (RRType.NS, ""),
@@ -53,7 +51,7 @@ _FULL: tuple[tuple[RRType, str], ...] = (
     (RRType.CNAME, "lyncdiscover"),
     (RRType.CNAME, "sip"),
     (RRType.CNAME, "msoid"),
-    *((RRType.CNAME, label) for label in _SERVICES),
+    *((RRType.CNAME, label) for label in SERVICE_NAMES),
     (RRType.SRV, "_sipfederationtls._tcp"),
     (RRType.SRV, "_autodiscover._tcp"),
     (RRType.A, "autodiscover"),

@@ -11,6 +11,7 @@ from hunter.core.answers import Depth, Outcome, Survey
 from hunter.core.history import next_history
 from hunter.core.judge import judge
 from hunter.core.judgement import NO_HISTORY, History, ScanStatus, Segment, State
+from hunter.core.products import SERVICE_NAMES
 from tests.core.zones import (
     AS_OF,
     DKIM_MICROSOFT,
@@ -148,3 +149,21 @@ def test_stale_answer_is_used_and_told(make_survey: Any) -> None:
     assert (found.segment, found.scan_status) == (Segment.MIGRATION, ScanStatus.UNKNOWN)
     assert found.mx.stale_since == "2026-11-01T00:00:00Z"
     assert next_history(NO_HISTORY, found, AS_OF).seen.keys() & {"mx:natrohost.com"} == set()
+
+
+@pytest.mark.parametrize("label", SERVICE_NAMES)
+def test_a_silent_portal_makes_no_lead_to_call_first(judged: Any, label: str) -> None:
+    zone = {"MX": NATRO_MX, "TXT": [TENANT]}
+    full = judged(zone)
+    part = judged(zone | {f"CNAME {label}": "servfail"})
+    assert (full.priority, full.scan_status) == (1, ScanStatus.OK)
+    assert (part.priority, part.scan_status) == (3, ScanStatus.UNKNOWN)
+    assert (part.segment, part.score) == (full.segment, full.score)
+    assert any("Dynamics" in each for each in part.would_change)
+
+
+def test_a_silent_portal_changes_nothing_of_a_customer(judged: Any) -> None:
+    zone = {"MX": MICROSOFT_MX}
+    full = judged(zone)
+    part = judged(zone | {"CNAME portal": "servfail"})
+    assert (part.priority, part.scan_status) == (full.priority, full.scan_status)

@@ -115,7 +115,7 @@ def test_event_rows_are_by_the_product_they_end() -> None:
         ("rules", "{what_mail_mixed}", "{what_nothing}", "(migrating_in_mixed): sentence: nothing fills {what_nothing}"),
         ("rules", "when: [null_mx], segment", "when: [nullmx], segment", "verdicts row 3 (null_mx): when.0: no such fact: nullmx; did you mean null_mx?"),
         ("rules", "when: [], segment: cold", "when: [gateway], segment: cold", "verdicts: the last row must have no condition"),
-        ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities row 4: any_of.0: no such fact: tenant"),
+        ("rules", "any_of: [tenant_without_mail, migrating_in]", "any_of: [tenant]", "priorities row 7: any_of.0: no such fact: tenant"),
         ("rules", "all_of: [tenant_claimed", "all_of: [claimed", "priorities row 3: all_of.0: no such fact: claimed"),
         ("rules", "public_suffixes: gov", "public_suffixes: [x]\nothers: gov", "file: public_suffixes: Expected `str`"),
         ("rules", "changes:\n- {id: unanswered, when: [unanswered]", "changes:\n- {id: unanswered, when: [silence]", "changes row 1 (unanswered): when.0: no such fact"),
