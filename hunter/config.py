@@ -15,6 +15,8 @@ from hunter.core.errors import Misconfigured
 from hunter.core.points import read_crash
 
 PREFIX = "HUNTER_"
+#: what load balancers take to notice that a pod is not ready: two probes, and the news
+_DRAIN_DELAY_S = 5.0
 _DATA_DIR = Path(".local")
 
 
@@ -342,7 +344,7 @@ class Config:
     )
     drain_delay_s: float = _setting(
         0.0,
-        "Seconds the API goes on accepting after SIGTERM, for load balancers to notice (5 on a cluster).",
+        "Seconds the API goes on accepting after SIGTERM, for load balancers to notice (production: 5).",
         _seconds(0, 300),
     )
     drain_grace_s: float = _setting(
@@ -523,6 +525,8 @@ class Config:
                 shown = "***" if isinstance(known[name].default, Secret) else repr(text)
                 problems.append(f"{name}={shown}: {error}")
         refused = [line.partition(":")[0].partition("=")[0] for line in problems]
+        if values.get("environment") == "production":
+            values.setdefault("drain_delay_s", _DRAIN_DELAY_S)
         config = cls(**values)
         # what a refused setting would have been is not known, so nothing is said about it twice
         problems += [line for line in config.faults() if not any(name in line for name in refused)]

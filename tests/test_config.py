@@ -185,3 +185,19 @@ def test_mail_needs_a_sender_and_production_needs_tls() -> None:
         environment="production", smtp_url=Secret("smtp+plain://relay"), smtp_from="a@b.example"
     )
     assert any("HUNTER_SMTP_URL" in each for each in plain.faults())
+
+
+@pytest.mark.parametrize(("set_", "delay_s"), [({}, 5.0), ({"HUNTER_DRAIN_DELAY_S": "0"}, 0.0)])
+def test_production_waits_for_load_balancers_unless_told_otherwise(
+    set_: dict[str, str], delay_s: float
+) -> None:
+    needed = {
+        "HUNTER_ENVIRONMENT": "production",
+        "HUNTER_DATABASE_URL": "postgresql://h/d",
+        "HUNTER_REDIS_URL": "redis://h",
+        "HUNTER_ADMIN_KEY": "k" * 24,
+        "HUNTER_KEY_PEPPER": "p" * 32,
+    }
+
+    assert Config.from_env(needed | set_).drain_delay_s == delay_s
+    assert Config.from_env({}).drain_delay_s == 0.0

@@ -92,6 +92,9 @@ def test_hunter_accepts_the_settings_of_the_compose_file() -> None:
 
     assert config.database_url
     assert config.redis_url
+    assert config.environment == "production"
+    patience_s = int(compose["services"]["api"]["stop_grace_period"].removesuffix("s"))
+    assert config.drain_delay_s + config.drain_grace_s < patience_s
 
 
 def test_the_image_runs_as_nobody_in_particular_and_installs_by_hash() -> None:
