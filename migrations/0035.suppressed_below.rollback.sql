@@ -4,6 +4,20 @@ ALTER TABLE idempotency
     DROP COLUMN answer,
     ALTER COLUMN job_id SET NOT NULL;
 
+CREATE OR REPLACE FUNCTION suppression_guard_chunk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM suppression) THEN
+        UPDATE scan_chunk c SET domains = (
+            SELECT array_agg(coalesce(s.pseudonym, d.name) ORDER BY d.place)
+            FROM unnest(c.domains) WITH ORDINALITY AS d(name, place)
+            LEFT JOIN suppressed_among(c.domains) s ON s.domain = d.name
+        )
+        FROM added
+        WHERE c.id = added.id AND EXISTS (SELECT FROM suppressed_among(added.domains));
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE OR REPLACE FUNCTION suppression_guard_lead() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM suppression) THEN

@@ -38,6 +38,27 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- Asked once for all names of a statement: an upload adds fifty chunks by one.
+CREATE OR REPLACE FUNCTION suppression_guard_chunk() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    gone text[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM suppression) THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(s.domain) INTO gone FROM suppressed_among((
+        SELECT array_agg(d.name) FROM added CROSS JOIN unnest(added.domains) AS d(name)
+    )) s;
+    UPDATE scan_chunk c SET domains = (
+        SELECT array_agg(coalesce(s.pseudonym, d.name) ORDER BY d.place)
+        FROM unnest(c.domains) WITH ORDINALITY AS d(name, place)
+        LEFT JOIN suppressed_among(c.domains) s ON s.domain = d.name
+    )
+    FROM added
+    WHERE c.id = added.id AND added.domains && gone;
+    RETURN NULL;
+END $$;
+
 ALTER TABLE idempotency
     ALTER COLUMN job_id DROP NOT NULL,
     -- of a small write: what it was answered

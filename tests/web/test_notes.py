@@ -249,6 +249,14 @@ async def test_a_deletion_covers_the_names_below_on_every_way_in(
     assert len((await covering.json())["items"]) == 1
     await _store_unasked(database, "new.acme.com")
     assert await database.fetchval("SELECT count(*) FROM lead WHERE domain ~ 'new'") == 0
+    await database.execute(
+        "INSERT INTO scan_chunk (job_id, lane, domains) SELECT id, lane, domains FROM scan_job "
+        "CROSS JOIN (VALUES ('{b.com,z.acme.com}'::text[]), ('{y.acme.com}'), ('{c.com}')) AS v(domains) "
+        "ORDER BY scan_job.id LIMIT 3"
+    )
+    rows = await database.fetch("SELECT domains FROM scan_chunk ORDER BY id DESC LIMIT 3")
+    later = sorted(name.partition("-")[0] for row in rows for name in row["domains"])
+    assert later == ["b.com", "c.com", "suppressed", "suppressed"]
 
 
 async def _store_unasked(database: Any, name: str) -> None:
