@@ -22,9 +22,8 @@ def slack_message(notice: Notice) -> dict[str, Any]:
     blocks += [_slack_item(item, notice.language) for item in notice.items]
     if notice.more:
         blocks.append(_slack_text(notice.more))
-    if notice.footer:
-        footer = {"type": "plain_text", "text": notice.footer[:_SLACK_TEXT], "emoji": False}
-        blocks.append({"type": "context", "elements": [footer]})
+    footer = {"type": "plain_text", "text": notice.footer[:_SLACK_TEXT], "emoji": False}
+    blocks.append({"type": "context", "elements": [footer]})
     return {"text": slack_escape(notice.title), "blocks": blocks, "unfurl_links": False}
 
 
@@ -59,8 +58,7 @@ def teams_message(notice: Notice) -> dict[str, Any]:
         body += [_run(line) for line in _told(item)]
     if notice.more:
         body.append(_run(notice.more))
-    if notice.footer:
-        body.append(_run(notice.footer, subtle=True))
+    body.append(_run(notice.footer, subtle=True))
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

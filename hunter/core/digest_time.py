@@ -11,16 +11,16 @@ def next_digest(now: dt.datetime, hour: int, zone: dt.tzinfo) -> dt.datetime:
     An hour that a change to summer time leaves out falls on the one after it; one that comes twice
     counts the first time.
     """
-    local = now.astimezone(zone)
-    day = local.date()
-    for _ in range(3):
-        at = dt.datetime.combine(day, dt.time(hour), zone).astimezone(dt.UTC)
-        if at > now:
-            return at
+    day = now.astimezone(zone).date()
+    while (at := _clock(day, hour, zone)) <= now:
         day += dt.timedelta(days=1)
-    raise AssertionError("three midnights cannot all be past")
+    return at
 
 
 def digest_day(due: dt.datetime, zone: dt.tzinfo) -> dt.date:
     """The day, where the rule lives, on which a digest is due."""
     return due.astimezone(zone).date()
+
+
+def _clock(day: dt.date, hour: int, zone: dt.tzinfo) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(hour), zone).astimezone(dt.UTC)

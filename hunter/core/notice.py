@@ -10,7 +10,7 @@ import msgspec
 
 from hunter.core.advice import Language
 from hunter.core.channels import Kind
-from hunter.core.notice_words import FIELDS, NOTHING, SENTENCES, TITLES
+from hunter.core.notice_words import FIELDS, NO, NOTHING, SENTENCES, TITLES, YES
 from hunter.core.registration import plain_text
 
 #: changes that a digest tells one by one; Teams refuses messages over 28 KB
@@ -89,7 +89,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     #: "and 12 more", "" when all are told
     more: str = ""
     #: which rule it is of
-    footer: str = ""
+    footer: str
 
 
 def event_notice(event: Event, *, rule: str, language: Language, public_url: str) -> Notice:
@@ -164,19 +164,19 @@ def _lines(event: Event, language: Language, room: _Room) -> tuple[Line, ...]:
 
 def said(value: object, language: Language, length: int = 200) -> str:
     """A value of a record as one line of plain text of at most `length` characters."""
-    told = plain_text(_flat(value)[:1000])
+    told = plain_text(_flat(value, language)[:1000])
     if len(told) > length:
         told = told[: length - 1].rstrip() + "…"
     return told or NOTHING[language]
 
 
-def _flat(value: object) -> str:
+def _flat(value: object, language: Language) -> str:
     if value is None:
-        return ""
+        return NOTHING[language]
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return YES[language] if value else NO[language]
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_flat(each)}" for name, each in value.items())
+        return ", ".join(f"{name}: {_flat(each, language)}" for name, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_flat(each) for each in value)
+        return ", ".join(_flat(each, language) for each in value)
     return str(value)

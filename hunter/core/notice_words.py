@@ -78,6 +78,8 @@ TITLES: Final[dict[Language, dict[str, str]]] = {
 
 #: a record that is not there
 NOTHING: Final = {Language.EN: "nothing", Language.TR: "yok"}
+YES: Final = {Language.EN: "yes", Language.TR: "evet"}
+NO: Final = {Language.EN: "no", Language.TR: "hayır"}
 
 #: fields of a change in words; others are told by their name
 FIELDS: Final[dict[Language, dict[str, str]]] = {

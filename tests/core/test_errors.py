@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from hunter.core import errors
@@ -35,3 +37,13 @@ def test_bad_input_names_its_places_and_an_invalid_domain_its_reason() -> None:
 
     assert caught.value.errors == (("/domains/3", "wants text"),)
     assert (domain.reason, domain.errors) == ("empty", ())
+
+
+def test_a_spent_quota_says_how_much_of_it_is_used_and_when_it_is_whole_again() -> None:
+    reset = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    spent = errors.QuotaExceeded(
+        "no more today", quota=1000, used=990, reset=reset, retry_after_s=3600
+    )
+
+    assert (spent.quota, spent.used, spent.reset, spent.retry_after_s) == (1000, 990, reset, 3600)
+    assert (str(spent), isinstance(spent, errors.HunterError)) == ("no more today", True)

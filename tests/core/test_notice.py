@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from hunter.core.advice import Language
 from hunter.core.cards import slack_message, teams_message
 from hunter.core.channels import Kind
-from hunter.core.notice import MAX_TOLD, Event, Lead, digest_notice, event_notice
+from hunter.core.notice import (
+    MAX_TOLD,
+    Event,
+    Lead,
+    digest_notice,
+    event_notice,
+    said,
+    trial_notice,
+)
 from hunter.core.notice_words import SENTENCES, TITLES
 
 DAY = dt.date(2026, 11, 20)
@@ -77,6 +85,39 @@ def test_a_digest_tells_some_and_counts_the_rest() -> None:
     assert notice.more == f"and {75 - MAX_TOLD} more"
 
 
+@pytest.mark.parametrize("language", Language)
+def test_the_test_button_sends_a_message_of_no_change_that_names_its_rule(
+    language: Language,
+) -> None:
+    notice = trial_notice(rule="Moves *of* <Vienna>", language=language)
+
+    assert (notice.items, notice.more) == ((), "")
+    assert "Moves *of* <Vienna>" in notice.footer
+    for message in (slack_message(notice), teams_message(notice)):
+        assert {notice.title, notice.footer} <= {text for _, text in texts(message)}
+    (attachment,) = teams_message(notice)["attachments"]
+    assert "actions" not in attachment["content"], "there is no lead to open"
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "turkish"),
+    [
+        (True, "yes", "evet"),
+        (False, "no", "hayır"),
+        (0, "0", "0"),
+        (None, "nothing", "yok"),
+        ([], "nothing", "yok"),
+        (["10 a.example", "20 b.example"], "10 a.example, 20 b.example", None),
+        ({"s1": None, "s2": ["a", "b"]}, "s1: nothing, s2: a, b", "s1: yok, s2: a, b"),
+    ],
+)
+def test_a_value_of_any_shape_is_one_line_in_the_readers_language(
+    value: object, english: str, turkish: str | None
+) -> None:
+    assert said(value, Language.EN) == english
+    assert said(value, Language.TR) == (turkish or english)
+
+
 def texts(value: Any) -> list[tuple[str, str]]:
     """Every text that a chat shows, with the type of the object it is in."""
     if isinstance(value, dict):
@@ -109,14 +150,14 @@ def test_nothing_hostile_is_markup_in_a_chat() -> None:
         assert not set("\u202e\r\0") & set(text)
 
 
-@given(
-    st.text(max_size=400),
-    st.dictionaries(
-        st.text(max_size=30),
-        st.recursive(st.none() | st.integers() | st.text(), st.lists),
-        max_size=12,
-    ),
+_PLAIN = st.none() | st.booleans() | st.integers() | st.text()
+_LIST = st.lists(_PLAIN, max_size=20)
+RECORDS = st.dictionaries(
+    st.text(max_size=30), _PLAIN | _LIST | st.dictionaries(st.text(), _PLAIN | _LIST, max_size=5)
 )
+
+
+@given(st.text(max_size=400), RECORDS)
 def test_every_message_can_be_sent_and_is_small_enough(name: str, record: dict[str, Any]) -> None:
     lead = Lead(display_name=name, company_name=name)
     many = [event(lead=lead, before=record, after={})] * 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from hunter.core.health import Sample, Trust, weigh
+from hunter.core.health import Trust
 from hunter.store import dispatch, judged, processes, schedule
 from hunter.store.database import Connection, Database
 
@@ -107,18 +107,6 @@ async def test_callers_go_first_and_the_schedule_goes_on(db: Database) -> None:
     assert (nothing_left, plenty) == (1, 4), "half the slots, and one at least"
     assert (asked, len(picked) + more) == ([], 4)
     assert picked
-
-
-def test_too_much_change_at_once_is_held_until_scans_look_healthy_again() -> None:
-    lies, calm, little = Sample(1000, 51, 0), Sample(1000, 50, 0), Sample(100, 90, 90)
-    held = weigh(lies, Trust())
-
-    assert held.is_held
-    assert weigh(little, held).is_held, "too few to tell"
-    assert not weigh(little, Trust()).is_held
-    assert not weigh(calm, held).is_held
-    assert not weigh(lies, Trust(is_held=True, is_released=True)).is_held, "an operator has looked"
-    assert weigh(Sample(5000, 0, 1900), Trust()).is_silent
 
 
 async def test_of_processes_that_notice_the_same_one_tells_it(db: Database) -> None:

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from hunter.config import Config
-from hunter.core.scopes import PUBLIC, Scope, allows
+from hunter.core.scopes import PUBLIC, Scope
 from hunter.ops.server import PROBES
 from hunter.web.app import create_app
 from hunter.web.policies import POLICIES
@@ -45,14 +45,3 @@ def test_a_route_cannot_be_written_without_a_scope() -> None:
         Route(method="GET", path="/forgotten", handler=_nobody, summary="")  # type: ignore[call-arg]
 
     assert all(route.scope in {PUBLIC, *Scope} for route in ROUTES)
-
-
-@pytest.mark.parametrize("scope", Scope)
-def test_a_scope_allows_itself_and_nothing_else_but_what_is_public(scope: Scope) -> None:
-    own = frozenset({scope})
-    others = [each for each in Scope if each is not scope]
-
-    assert allows(own, scope)
-    assert allows(own, PUBLIC)
-    assert not any(allows(own, each) for each in others if scope is not Scope.ADMIN)
-    assert all(allows(frozenset({Scope.ADMIN}), each) for each in Scope)
