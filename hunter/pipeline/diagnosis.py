@@ -122,7 +122,7 @@ def read_work(seen: Vitals, *, hint_stale_s: float) -> Iterator[Reading]:
         "oldest ready chunk",
         seen.oldest_ready_s,
         f"{seen.ready} ready, the oldest for {seen.oldest_ready_s:.0f} s",
-        "add workers; docs/runbook.md, worker not processing",
+        "add workers; docs/runbook.md#queuestalled",
     )
     yield _aged(
         "expired leases",
@@ -143,7 +143,7 @@ def read_work(seen: Vitals, *, hint_stale_s: float) -> Iterator[Reading]:
         "accounting",
         Level.FAULT if seen.mismatched else Level.OK,
         f"{seen.mismatched} of the jobs do not add up",
-        "docs/runbook.md, accounting mismatch" if seen.mismatched else "",
+        "docs/runbook.md#jobaccountingmismatch" if seen.mismatched else "",
     )
     share = seen.connections / max(1, seen.connections_max)
     yield Reading(
@@ -167,11 +167,11 @@ def _messages(seen: Vitals) -> Reading:
 
 def _backup(seen: Vitals) -> Reading:
     if seen.backup_s is None:
-        return Reading("backup", Level.WARNING, "none yet", "docs/runbook.md, backup too old")
+        return Reading("backup", Level.WARNING, "none yet", "docs/runbook.md#backuptooold")
     told = f"the last verified one ended {seen.backup_s / 3600:.1f} h ago"
     if seen.backup_s < _BACKUP_OLD_S:
         return Reading("backup", Level.OK, told)
-    return Reading("backup", Level.WARNING, told, "docs/runbook.md, backup too old")
+    return Reading("backup", Level.WARNING, told, "docs/runbook.md#backuptooold")
 
 
 def _schedule(standing: schedule.State) -> Reading:
@@ -258,5 +258,7 @@ def _word(error: Exception) -> str:
     return str(error) if isinstance(error, Unavailable) else "cannot connect"
 
 
-_DATABASE_ADVICE: Final = "is PostgreSQL up, and is HUNTER_DATABASE_URL right? docs/runbook.md"
-_REDIS_ADVICE: Final = "is Redis up, and is HUNTER_REDIS_URL right? Work goes on without it"
+_DATABASE_ADVICE: Final = (
+    "is PostgreSQL up, and is HUNTER_DATABASE_URL right? docs/runbook.md#databaseunavailable"
+)
+_REDIS_ADVICE: Final = "is Redis up, and is HUNTER_REDIS_URL right? Work goes on without it: docs/runbook.md#redisunavailable"

@@ -158,3 +158,12 @@ def test_the_runbook_names_lines_that_are_written(event: str) -> None:
 
 def test_the_runbook_looks_into_logs() -> None:
     assert len(SOUGHT) >= 5
+
+
+def test_what_the_doctor_sends_one_to_is_an_entry_of_the_runbook() -> None:
+    sources = (DOCS.parent / "hunter").rglob("*.py")
+    anchors = {a for p in sources for a in re.findall(r"docs/runbook\.md([^\"\s]*)", p.read_text())}
+    entries = {f"#{name.lower()}" for name in re.findall(r"^## (\w+)$", RUNBOOK, re.MULTILINE)}
+
+    assert anchors
+    assert anchors <= entries
