@@ -263,7 +263,8 @@ async def add_test(conn: Connection, rule_id: UUID, endpoint_id: UUID) -> UUID |
     return made
 
 
-_FORGET: Final[tuple[LiteralString, ...]] = (
+#: in the order in which they can go
+FORGET: Final[tuple[LiteralString, ...]] = (
     "DELETE FROM delivery WHERE domain = $1",
     """
     UPDATE delivery SET body = NULL, id = CASE WHEN attempts > 0 THEN hunter_uuid7() ELSE id END
@@ -281,5 +282,5 @@ async def forget(conn: Connection, domain: str) -> None:
     Digests that name it lose their text; sent again, one is written anew without the domain and
     has another id, since no id ever has two texts.
     """
-    for statement in _FORGET:
+    for statement in FORGET:
         await conn.execute(statement, domain)

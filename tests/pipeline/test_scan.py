@@ -27,7 +27,7 @@ from hunter.queue.hints import Hints
 from hunter.resolver.engine import Engine
 from hunter.resolver.opening import open_engine
 from hunter.resolver.tuning import Tuning
-from hunter.store import chunks, completion, ingests, jobs, leads, results, suppressions
+from hunter.store import alerts, chunks, completion, ingests, jobs, leads, results, suppressions
 from hunter.store.chunks import Claim
 from hunter.store.database import Connection, Database, open_database
 from hunter.store.identifiers import uuid7
@@ -555,7 +555,7 @@ async def _accepted(db: Database, *names: str) -> UUID:
 
 
 async def test_every_table_that_holds_domains_is_emptied_of_a_deleted_one(db: Database) -> None:
-    """A new table with domains is to be named in hunter/store/suppressions.py as well."""
+    """A new table with domains is to be named in hunter/store/suppressions.py or alerts.FORGET."""
     async with db.acquire() as conn:
         rows = await conn.fetch(
             "SELECT DISTINCT c.table_name FROM information_schema.columns c "
@@ -567,7 +567,7 @@ async def test_every_table_that_holds_domains_is_emptied_of_a_deleted_one(db: Da
             "SELECT conrelid::regclass::text AS name FROM pg_constraint "
             "WHERE contype = 'f' AND confrelid = 'lead'::regclass AND confdeltype = 'c'"
         )
-    source = inspect.getsource(suppressions)
+    source = "".join((inspect.getsource(suppressions), *alerts.FORGET))
     going = {row["name"] for row in cascades}
 
     forgotten = {
