@@ -24,8 +24,14 @@ _STRENGTH: Final = ("none", "quarantine", "reject")
 _DANE_ZONE: Final = ".mx.microsoft"
 #: a smaller move of the score tells nobody anything
 SCORE_NOTIFIES: Final = 10
+#: answers at a selector by which nobody can have mail verified; a broken key is still somebody's try
 _NO_KEY: Final = frozenset(
-    {SelectorState.NOT_FOUND, SelectorState.UNKNOWN_SELECTORS, SelectorState.PREPARED}
+    {
+        SelectorState.NOT_FOUND,
+        SelectorState.PREPARED,
+        SelectorState.NOT_DKIM,
+        SelectorState.REVOKED,
+    }
 )
 
 
@@ -295,8 +301,6 @@ def _dkim(before: Survey, after: Survey) -> Iterator[Found]:
 
 
 def _has_key(answer: Answer, domain: str) -> bool:
-    if answer.rrtype is RRType.CNAME:
-        return bool(answer.records)
     return read_selector(answer, domain).state not in _NO_KEY
 
 

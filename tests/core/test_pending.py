@@ -9,8 +9,9 @@ import pytest
 
 from hunter.core.answers import Answer, Depth, Outcome, RRType, Survey, survey_of
 from hunter.core.merge import merge
-from hunter.core.pending import Settled, look_again_s, settle
+from hunter.core.pending import Settled, differing, look_again_s, settle
 
+FOUND = Outcome.FOUND
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(minutes=10)
 
@@ -128,6 +129,51 @@ def test_a_record_that_is_another_each_time_hides_no_other() -> None:
 
     assert seen.survey.answers["contoso.com TXT"].records == ("v=spf1 mx -all",)
     assert list(seen.doubts) == ["contoso.com TXT"]
+
+
+@pytest.mark.parametrize(
+    ("second", "third"),
+    [
+        (("token=1",), ("token=2",)),
+        (("v=spf1 -all", "token=1"), ("v=spf1 -all", "token=2")),
+    ],
+    ids=["nothing", "what was known"],
+)
+def test_looks_that_agree_on_nothing_new_leave_what_was_known(
+    second: tuple[str, ...], third: tuple[str, ...]
+) -> None:
+    known = _survey("10 a.example.net", txt=("v=spf1 -all",))
+    first = _look(known, _survey("10 a.example.net", txt=second))
+
+    seen = _look(known, _survey("10 a.example.net", txt=third), first, at=LATER)
+
+    assert seen.survey.answers == known.answers
+    assert [doubt.answer.records for doubt in seen.doubts.values()] == [third]
+
+
+@pytest.mark.parametrize(
+    ("name", "rrtype", "records"),
+    [
+        ("contoso.com", RRType.A, ("192.0.2.1", "192.0.2.2")),
+        ("contoso.com", RRType.SOA, ("ns1. h. 1 2 3 4 5", "ns1. h. 2 2 3 4 5")),
+        ("_25._tcp.mx.example.net", RRType.TLSA, ("3 1 1 aa", "3 1 1 bb")),
+        ("notcontoso.com", RRType.TXT, ("one", "two")),
+    ],
+)
+def test_what_changes_by_itself_or_at_somebody_elses_is_believed_at_once(
+    name: str, rrtype: RRType, records: tuple[str, str]
+) -> None:
+    known, new = (
+        msgspec.structs.replace(
+            OLD, answers=OLD.answers | {f"{name} {rrtype}": Answer(name, rrtype, FOUND, (each,))}
+        )
+        for each in records
+    )
+
+    seen = _look(known, new)
+
+    assert (seen.survey.answers, seen.doubts) == (new.answers, {})
+    assert differing(known, new) == []
 
 
 def test_what_was_asked_because_of_a_doubted_answer_waits_with_it() -> None:

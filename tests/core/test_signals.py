@@ -269,6 +269,22 @@ def test_service_record_leads_to_an_exchange_server(judged: Any) -> None:
     assert judged({**zone, "SRV _autodiscover._tcp": panel}).provider == "self_hosted"
 
 
+@pytest.mark.parametrize(
+    ("address", "state"),
+    [([], State.UNKNOWN), ("timeout", State.UNKNOWN), (["192.0.2.9"], State.PRESENT)],
+)
+def test_silence_about_the_service_record_hides_no_server_that_is_seen(
+    judged: Any, address: Any, state: State
+) -> None:
+    zone = {**OWN_EXCHANGE, "A autodiscover": address, "SRV _autodiscover._tcp": "servfail"}
+    found = judged(zone, depth=Depth.FULL).signals["autodiscover_own"]
+
+    assert found.state is state
+    if address == []:
+        (evidence,) = found.evidence
+        assert evidence.question == "_autodiscover._tcp.contoso.com SRV"
+
+
 # -- WorkMail, or a program that reads mail ---------------------------------------------------
 
 AMAZON = {"MX": ["10 inbound-smtp.eu-west-1.amazonaws.com", "20 backup.fabrikam.net"]}
