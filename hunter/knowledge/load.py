@@ -167,7 +167,7 @@ def build_knowledge(texts: Mapping[str, str], own: frozenset[str] = frozenset())
     words = wording(check, is_complete=_POLICY not in own or "turkish" in own)
     calibration = calibration_of(check, identity) if identity is not None else None
     if check.problems or identity is None or calibration is None or words is None:
-        raise BadKnowledge(check.problems)
+        raise BadKnowledge(_causes(check.problems, own))
     rules = Rules(version=version, identity=calibration.applied(identity), **fields)
     return Knowledge(
         version=version,
@@ -178,6 +178,12 @@ def build_knowledge(texts: Mapping[str, str], own: frozenset[str] = frozenset())
         texts=dict(texts),
         own=own,
     )
+
+
+def _causes(problems: Iterable[Problem], own: frozenset[str]) -> list[Problem]:
+    """Problems of somebody's own files where there are any: those of shipped files follow from them."""
+    found = list(problems)
+    return [each for each in found if each.file.partition(".")[0] in own] or found
 
 
 def _version(check: Checker) -> str:

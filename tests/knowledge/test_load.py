@@ -230,3 +230,24 @@ def test_signal_outranks_a_product_with_the_same_token() -> None:
         "signal",
         "google_site",
     )
+
+
+def test_a_broken_own_file_is_told_of_alone(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: 3\n")
+    with pytest.raises(BadKnowledge) as error:
+        load_own(str(tmp_path))
+
+    assert {each.file for each in error.value.problems} == {"rules.yaml"}
+
+
+def test_a_shipped_file_that_an_own_one_leaves_without_facts_is_told(tmp_path: Path) -> None:
+    relation = "  existing_d365: existing_dynamics\n"
+    text = shipped_texts()["rules"]
+    assert relation in text
+    lines = text.replace(relation, "").splitlines(keepends=True)
+    kept = [line for line in lines if "existing_dynamics" not in line]
+    (tmp_path / "rules.yaml").write_text("".join(kept))
+    with pytest.raises(BadKnowledge) as error:
+        load_own(str(tmp_path))
+
+    assert "brief.yaml" in {each.file for each in error.value.problems}
