@@ -7,6 +7,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from tests.pipeline.couriers import case, delivering, receive  # noqa: F401  # fixtures
+
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _DOCUMENT = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
