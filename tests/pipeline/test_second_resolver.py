@@ -9,7 +9,8 @@ import pytest
 from hunter.config import Config
 from hunter.local.nameserver import NameServer
 from hunter.queue.hints import Hints
-from hunter.store.database import Database
+from hunter.store import suppressions
+from hunter.store.database import Connection, Database
 from tests.pipeline.watched import Watched, companies, watching
 
 #: enough for silence to count as the name server's own
@@ -85,3 +86,19 @@ async def test_a_silent_second_resolver_neither_confirms_nor_stands_in_the_way(
     assert await watched.ask(MOVED) == MANY
     assert (await watched.told()).count("provider_changed") == MANY
     assert "observation_failed" not in await watched.told()
+
+
+async def test_of_a_company_deleted_before_the_second_look_nothing_is_told_or_kept(
+    watched: Watched, pair: tuple[NameServer, NameServer]
+) -> None:
+    pair[1].replace(NEW)
+
+    async def delete(conn: Connection) -> None:
+        await suppressions.suppress(conn, NAMES[0], reason="asked for", caller="test")
+
+    await watched.db.transact(delete)
+    await watched.look_by_schedule()
+
+    assert await watched.told(NAMES[0]) == []
+    assert await watched.ask("SELECT count(*) FROM lead WHERE domain = $1", NAMES[0]) == 0
+    assert await watched.ask(MOVED) == MANY - 1
