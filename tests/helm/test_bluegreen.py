@@ -108,9 +108,6 @@ def cluster(tmp_path: Path) -> Cluster:
         program = tmp_path / name
         program.write_text(_FAKE)
         program.chmod(0o755)
-    sleep = tmp_path / "sleep"
-    sleep.write_text("#!/bin/sh\nPATH=/bin:/usr/bin exec sleep 0.05\n")  # however long is asked for
-    sleep.chmod(0o755)
     made = Cluster(tmp_path)
     made.set(color="blue", remembered="blue", wanted="3", ready="3")
     (tmp_path / "calls").touch()
