@@ -86,6 +86,8 @@ async def test_every_command_reports_all_wrong_settings_at_once(hunter: Hunter, 
         "doctor": ["dns"],
         "jobs": ["list"],
         "alerts": ["rules"],
+        "keys": ["list"],
+        "history": ["a.test"],
         "rules": ["fit", "x.json"],
         "spf": ["a.test", "192.0.2.1"],
     }

@@ -89,9 +89,16 @@ async def relay(
     """The server on a loopback port."""
     loop = asyncio.get_running_loop()
     transports: list[asyncio.BaseTransport] = []
+    handling: set[asyncio.Task[None]] = set()
 
     class Kept(SMTP):
-        """Leaves no connection behind, whatever became of its handshake."""
+        """Leaves no connection and no task behind, whatever became of its handshake."""
+
+        async def _handle_client(self) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            handling.add(task)
+            await super()._handle_client()
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             transports.append(transport)
@@ -116,7 +123,9 @@ async def relay(
         listening.close()
         for transport in transports:
             transport.close()
-        await asyncio.sleep(0)
+        for task in handling:
+            task.cancel()
+        await asyncio.gather(*handling, return_exceptions=True)
 
 
 async def nothing(_name: str) -> Sequence[str]:

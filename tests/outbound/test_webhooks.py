@@ -57,7 +57,14 @@ def answering(status: int, **headers: str) -> Handler:
     return answer
 
 
-IN_AN_HOUR = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+async def busy_for_an_hour(_request: web.Request) -> web.Response:
+    """Says until when, by the clock at the time of the answer."""
+    then = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    return web.Response(
+        status=503, headers={"Retry-After": then.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    )
+
+
 ANSWERS: dict[str, tuple[Handler, Outcome, float | None]] = {
     "/200": (answering(200), Outcome.OK, None),
     "/204": (answering(204), Outcome.OK, None),
@@ -69,7 +76,7 @@ ANSWERS: dict[str, tuple[Handler, Outcome, float | None]] = {
     "/429-bare": (answering(429), Outcome.THROTTLED, None),
     "/429-odd": (answering(429, **{"Retry-After": "soon"}), Outcome.THROTTLED, None),
     "/429-huge": (answering(429, **{"Retry-After": "9" * 40}), Outcome.THROTTLED, 7 * 86400),
-    "/503-date": (answering(503, **{"Retry-After": IN_AN_HOUR}), Outcome.THROTTLED, 3600),
+    "/503-date": (busy_for_an_hour, Outcome.THROTTLED, 3600),
     "/503": (answering(503), Outcome.STATUS, None),
     "/500": (answering(500, **{"Retry-After": "5"}), Outcome.STATUS, None),
 }
