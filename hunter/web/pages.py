@@ -16,8 +16,9 @@ from hunter.core.errors import NotFound
 from hunter.core.judgement import Segment
 from hunter.core.wording import Wording
 from hunter.pipeline.briefing import brief_lead
-from hunter.store import ingests, jobs, leads
+from hunter.store import ingests, jobs, leads, sights
 from hunter.store.leads import Lead
+from hunter.web.doubts import pending_views
 from hunter.web.ingests import take_file
 from hunter.web.keys import DB, PRICES, RULES
 from hunter.web.language import language_headers, language_of
@@ -38,6 +39,7 @@ SECURITY: Final = {
     "Cache-Control": "no-store",
 }
 _REJECTS_SHOWN: Final = 20
+_SIBLINGS_SHOWN: Final = 20
 _CALL_FIRST: Final = 1
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.PackageLoader("hunter.web"),
@@ -126,7 +128,8 @@ async def show_lead(request: web.Request) -> web.Response:
     wording = request.app[RULES].current.wording
     brief = None
     async with request.app[DB].acquire(reserved=True) as conn:
-        lead = await leads.get(conn, name)
+        sight = (await sights.look(conn, name, _SIBLINGS_SHOWN)).decode()
+        lead = sight.lead
         if lead.judgement is not None:
             told = await brief_lead(
                 conn,
@@ -137,7 +140,9 @@ async def show_lead(request: web.Request) -> web.Response:
                 as_of=dt.datetime.now(dt.UTC).date(),
             )
             brief = sales_summary_view(lead, told)
-    view = lead_view(lead, language=language)
+    view = lead_view(
+        lead, sight.siblings, language=language, pending=pending_views(lead.domain, sight.pending)
+    )
     provider = _phrase(view.provider_name, language, wording)
     return _html(language, "lead.html", lead=view, provider=provider, brief=brief)
 

@@ -97,6 +97,7 @@ async def test_a_move_is_in_history_changes_and_the_past(
     await look(GOOGLE)
     waiting = await _get(client, "/leads/a.example/changes")
     doubted = await _get(client, "/leads/a.example")
+    page = await (await client.get("/ui/leads/a.example")).text()
     await look(GOOGLE)
 
     assert waiting["items"] == []
@@ -105,6 +106,8 @@ async def test_a_move_is_in_history_changes_and_the_past(
     ]
     assert doubted["provider"] == "self_hosted"
     assert doubted["pending"] == waiting["pending"]
+    assert "waiting for a second look" in page
+    assert "a.example MX → 10 aspmx.l.google.com" in page
     settled = await _get(client, "/leads/a.example")
     assert (settled["provider"], settled["pending"]) == ("google_workspace", [])
     history = await _get(client, "/leads/a.example/history?limit=1")
